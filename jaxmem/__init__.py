@@ -1,0 +1,5 @@
+"""jaxmem: memory and credit assignment in reinforcement learning, compiled end to end with JAX."""
+
+from importlib.metadata import version
+
+__version__ = version("jaxmem")

@@ -1,0 +1,139 @@
+"""What all algorithms share: the state, the interface, target networks and the optimiser step."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxmem.config import Config, text
+from jaxmem.networks import Inputs, MemoryNet
+from jaxmem.replay import Episodes
+
+Params = Any
+Carry = Any
+Metrics = dict[str, jax.Array]
+
+
+@struct.dataclass
+class AgentState:
+    """Everything that an algorithm learns.
+
+    Attributes:
+        params: the online networks' parameters.
+        target_params: the slowly following copy.
+        opt_state: the optimiser's state.
+    """
+
+    params: Params
+    target_params: Params
+    opt_state: Any
+
+
+class Agent(Protocol):
+    """The interface that the training loop calls; every function is pure and can be jitted and vmapped."""
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """Keys of what `update` reports."""
+        ...
+
+    @property
+    def batch_size(self) -> int:
+        """Episodes that `update` wants."""
+        ...
+
+    def init(self, key: jax.Array) -> AgentState:
+        """A fresh state."""
+        ...
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """The memory of B episodes before their first step."""
+        ...
+
+    def act(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, jax.Array]:
+        """Choose actions for B rows.
+
+        Args:
+            state: the agent's state.
+            carry: the rows' memory.
+            inputs: what is seen, leading axis [B].
+            start: bool [B], whether this is the row's first step.
+            key: randomness.
+            progress: float scalar in [0, 1], the share of the planned training that is done (for schedules).
+            explore: False for the greedy policy, without dropout.
+
+        Returns:
+            The new memory, and int32 actions [B].
+        """
+        ...
+
+    def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
+        """One gradient step on a batch of whole episodes; metrics are float32 scalars."""
+        ...
+
+
+@dataclass(frozen=True)
+class AgentOptions(Config):
+    """Base of every algorithm's options; `make` binds them to a network and a task."""
+
+    path: ClassVar[str] = "agent"
+
+    name: str = text("")
+    """the algorithm"""
+
+    def make(self, net: MemoryNet, example: Inputs, horizon: int) -> Agent:
+        """The agent for one task.
+
+        Args:
+            net: the network.
+            example: inputs of one row, to initialise parameters with.
+            horizon: the most steps of an episode.
+        """
+        raise NotImplementedError
+
+
+def adam(learning_rate: float, max_grad_norm: float | None) -> optax.GradientTransformation:
+    """Adam, after clipping the gradient's global norm unless that is None."""
+    optimizer = optax.adam(learning_rate)
+    if max_grad_norm is None:
+        return optimizer
+    return optax.chain(optax.clip_by_global_norm(max_grad_norm), optimizer)
+
+
+def gradient_step(
+    optimizer: optax.GradientTransformation,
+    state: AgentState,
+    gradients: Params,
+    tau: float,
+) -> AgentState:
+    """Step the optimiser, then move the targets by `tau` towards the new parameters (Polyak averaging)."""
+    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    target_params = optax.incremental_update(params, state.target_params, tau)
+    return AgentState(params=params, target_params=target_params, opt_state=opt_state)
+
+
+def init_state(net: MemoryNet, optimizer: optax.GradientTransformation, example: Inputs, key: jax.Array) -> AgentState:
+    """Fresh parameters, equal targets, fresh optimiser; `example` has leading axis [B]."""
+    rows = example.prev_action.shape[0]
+    start = jnp.ones((1, rows), bool)
+    inputs = jax.tree.map(lambda leaf: leaf[None], example)
+    params = net.init(key, None, inputs, start, method="unroll")
+    return AgentState(
+        params=params,
+        # A copy of its own: the run is donated, and one buffer cannot be donated twice.
+        target_params=jax.tree.map(jnp.copy, params),
+        opt_state=optimizer.init(params),
+    )

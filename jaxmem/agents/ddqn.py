@@ -1,0 +1,177 @@
+"""Double DQN with memory, on whole episodes."""
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxmem.agents.base import (
+    AgentOptions,
+    AgentState,
+    Carry,
+    Metrics,
+    Params,
+    adam,
+    gradient_step,
+    init_state,
+)
+from jaxmem.config import choice, flag, integer, number
+from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean
+from jaxmem.networks import Inputs, MemoryNet, episode_inputs
+from jaxmem.replay import Episodes
+
+
+@dataclass(frozen=True)
+class DoubleDQNOptions(AgentOptions):
+    """Double DQN; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the T-Mazes.
+
+    Their code leaves its networks in training mode while it collects data and while it computes targets, so
+    that dropout acts there too; it also evaluates the online network a second time, with other dropout, to
+    choose the bootstrap action. `act_dropout`, `target_dropout` and `separate_selector` follow it by default.
+    """
+
+    name: str = choice("ddqn", ["ddqn"])
+    """the algorithm"""
+    discount: float = number(0.99, 0, 1)
+    """discount of the return that is learned"""
+    td_lambda: float = number(0.0, 0, 1)
+    """mixing of the lambda-return; 0 is the one-step target"""
+    trace: Trace = choice("peng", TRACES)
+    """lambda-return that goes on after exploratory actions (peng) or is cut there (watkins)"""
+    learning_rate: float = number(3e-4, above=0)
+    """Adam's step size"""
+    max_grad_norm: float | None = number(None, above=0, optional=True)
+    """clip of the gradient's global norm; none does not clip"""
+    batch_size: int = integer(64, low=1)
+    """episodes in an update"""
+    tau: float = number(0.005, 0, 1)
+    """how far the target net moves towards the online net after an update"""
+    epsilon_start: float = number(1.0, 0, 1)
+    """chance of a random action at the first step of training"""
+    epsilon_end: float | None = number(None, 0, 1, optional=True)
+    """chance of a random action in the end; none is one over the horizon"""
+    epsilon_fraction: float = number(0.1, 0, 1)
+    """share of the planned steps over which it falls linearly"""
+    act_dropout: bool = flag(True)
+    """dropout while collecting"""
+    target_dropout: bool = flag(True)
+    """dropout in the passes that compute targets"""
+    separate_selector: bool = flag(True)
+    """choose the bootstrap action by a pass of its own, not by the one that is differentiated"""
+
+    def make(self, net: MemoryNet, example: Inputs, horizon: int) -> "DoubleDQN":
+        """See `AgentOptions.make`."""
+        return DoubleDQN(self, net, example, horizon)
+
+
+@dataclass(frozen=True, eq=False)
+class DoubleDQN:
+    """Double DQN (van Hasselt et al. 2016, arXiv:1509.06461) whose Q-function sees the whole history.
+
+    Loss: mean over the valid steps of a batch of episodes of the squared TD error of `losses.double_q_lambda`.
+    """
+
+    options: DoubleDQNOptions
+    net: MemoryNet
+    example: Inputs
+    horizon: int
+
+    metric_names: ClassVar[tuple[str, ...]] = ("loss", "q", "grad_norm")
+
+    @property
+    def batch_size(self) -> int:
+        """See `Agent.batch_size`."""
+        return self.options.batch_size
+
+    @cached_property
+    def _optimizer(self) -> optax.GradientTransformation:
+        return adam(self.options.learning_rate, self.options.max_grad_norm)
+
+    def init(self, key: jax.Array) -> AgentState:
+        """See `Agent.init`."""
+        return init_state(self.net, self._optimizer, self.example, key)
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """See `Agent.initial_carry`."""
+        return self.net.initial_state(batch_size)
+
+    def epsilon(self, progress: jax.Array | float) -> jax.Array:
+        """Chance of a random action, a float scalar, when the share `progress` of training is done."""
+        options = self.options
+        end = 1 / self.horizon if options.epsilon_end is None else options.epsilon_end
+        share = jnp.clip(progress / max(options.epsilon_fraction, 1e-9), 0, 1)
+        return options.epsilon_start + share * (end - options.epsilon_start)
+
+    def act(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, jax.Array]:
+        """Epsilon-greedy actions if `explore`, else greedy ones without dropout; see `Agent.act`."""
+        dropout_key, random_key, action_key = jax.random.split(key, 3)
+        apply: Any = self.net.apply
+        carry, q = apply(
+            state.params,
+            carry,
+            inputs,
+            start,
+            not (explore and self.options.act_dropout),
+            method="step",
+            rngs={"dropout": dropout_key},
+        )
+        action = jnp.argmax(q, axis=-1).astype(jnp.int32)
+        if explore:
+            is_random = jax.random.bernoulli(random_key, self.epsilon(progress), action.shape)
+            uniform = jax.random.randint(action_key, action.shape, 0, q.shape[-1])
+            action = jnp.where(is_random, uniform, action)
+        return carry, action
+
+    def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
+        """One gradient step; see `Agent.update`."""
+        gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
+        metrics["grad_norm"] = optax.global_norm(gradients)
+        return gradient_step(self._optimizer, state, gradients, self.options.tau), metrics
+
+    def loss(self, params: Params, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The loss of `params` on a batch, targets coming from `state.target_params`; and metrics.
+
+        All nets unroll the same observations from each episode's first one, and only then are the values
+        shifted: a target net that started one step later would remember something else.
+        """
+        inputs, start = episode_inputs(episodes)
+        online_key, target_key, selector_key = jax.random.split(key, 3)
+
+        apply: Any = self.net.apply
+
+        def unroll(params: Params, key: jax.Array, dropout: bool) -> jax.Array:
+            rngs = {"dropout": key}
+            return apply(params, None, inputs, start, not dropout, method="unroll", rngs=rngs)[1]
+
+        targets_drop = self.options.target_dropout
+        q = unroll(params, online_key, dropout=True)
+        q_value = unroll(state.target_params, target_key, targets_drop)
+        q_selector = jax.lax.stop_gradient(q)
+        if self.options.separate_selector:
+            q_selector = unroll(state.params, selector_key, targets_drop)
+        action = episodes.action.astype(jnp.int32)
+        td_errors = partial(double_q_lambda, lambda_=self.options.td_lambda, trace=self.options.trace)
+        td_error = jax.vmap(td_errors, in_axes=1, out_axes=1)(
+            q[:-1],
+            action,
+            episodes.reward,
+            episodes.discounts(self.options.discount),
+            q_value[1:],
+            q_selector[1:],
+            episodes.continues,
+        )
+        loss = masked_mean(jnp.square(td_error), episodes.mask)
+        q_taken = jnp.take_along_axis(q[:-1], action[..., None], axis=-1)[..., 0]
+        return loss, {"loss": loss, "q": masked_mean(q_taken, episodes.mask)}

@@ -1,0 +1,18 @@
+"""Names of the algorithms."""
+
+from typing import Any
+
+from jaxmem.agents.base import AgentOptions
+from jaxmem.agents.ddqn import DoubleDQNOptions
+from jaxmem.config import lookup, replace
+
+_AGENTS: dict[str, type[AgentOptions]] = {
+    "ddqn": DoubleDQNOptions,
+}
+
+registered_agents = list(_AGENTS)
+
+
+def options(name: str, **changes: Any) -> AgentOptions:
+    """The options of algorithm `name`; raises `ConfigError` for an unknown name, option or value."""
+    return replace(lookup(_AGENTS, name, "agent")(), **changes)

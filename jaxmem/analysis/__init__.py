@@ -1,0 +1,1 @@
+"""Analysis: curves and pictures from what a run wrote."""

@@ -1,0 +1,1 @@
+"""The command line: `jaxmem run|list|evaluate|plot|render|bench`."""

@@ -1,0 +1,75 @@
+"""Command-line parsing whose errors are one line."""
+
+import argparse
+import contextlib
+import io
+import re
+from typing import NoReturn
+
+import tyro
+
+from jaxmem.config import ConfigError
+from jaxmem.training import RunConfig
+
+_FIXED = {
+    "--core.name": "choose a core with --core NAME",
+    "--env.id": "it is part of the experiment",
+    "--agent.name": "it is part of the experiment",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises `ConfigError` where argparse prints usage and exits."""
+
+    def __init__(self, prog: str, description: str) -> None:
+        """A parser for `prog` without abbreviations, so that a typo is never taken for something else."""
+        super().__init__(prog=f"jaxmem {prog}", description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message as one line."""
+        raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def count(text: str) -> int:
+    """An argparse type: a positive integer."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= 1")
+    return value
+
+
+def set_fields(config: RunConfig, arguments: list[str], prog: str) -> RunConfig:
+    """`config` with fields set by dotted names, as in `--agent.batch-size 128`.
+
+    Raises:
+        ConfigError: one line for an unknown field, a value of the wrong type or one that is not allowed.
+        SystemExit: with status 0, after `--help` was printed.
+    """
+    for argument in arguments:
+        reason = _FIXED.get(argument.partition("=")[0])
+        if reason is not None:
+            raise ConfigError(f"{argument.partition('=')[0]} cannot be set: {reason}")
+    if "--help" in arguments or "-h" in arguments:
+        tyro.cli(RunConfig, default=config, args=["--help"], prog=prog, description="")
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
+            return tyro.cli(RunConfig, default=config, args=arguments, prog=prog)
+    except SystemExit:
+        raise ConfigError(_one_line(errors.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """What a framed message of several lines says, up to its first rule."""
+    lines = [line.strip(" │|") for line in box.splitlines()]
+    text: list[str] = []
+    for line in lines:
+        if re.match(r"^[╭╰]", line):
+            continue
+        if re.match(r"^[─-]{4,}", line):
+            break
+        text.append(line)
+    return " ".join(text).strip() or "the arguments cannot be read"

@@ -1,0 +1,105 @@
+"""`jaxmem run`: train an experiment, or resume a run."""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax
+
+from jaxmem import experiment
+from jaxmem.analysis.curves import draw_curves
+from jaxmem.cli.arguments import Parser, set_fields
+from jaxmem.config import ConfigError
+from jaxmem.training.folder import Row, RunFolder
+from jaxmem.training.progress import Display, duration
+from jaxmem.training.train import Interrupted, resume, start
+
+_FIELDS = """Any field of the configuration is set by its dotted name, as in --seeds 4 --env.length 20
+--agent.discount 0.999; `jaxmem run EXPERIMENT --help` lists them."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; see `jaxmem run --help`."""
+    # The experiment comes first: behind flags it could not be told from the value of a field.
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    parser = _parser()
+    asks_help = "--help" in arguments or "-h" in arguments
+    if asks_help:
+        parser.print_help()
+        if name is None:
+            return 0
+    options, fields = parser.parse_known_args([a for a in arguments[name is not None :] if a not in ("-h", "--help")])
+    if options.resume is None:
+        if name is None:
+            raise ConfigError("no experiment given: `jaxmem list` shows them all")
+        return _start(name, options, fields + ["--help"] * asks_help)
+    beside = [item for item in (name, options.preset, options.core, options.id, *fields) if item]
+    if beside:
+        raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
+    return _resume(options.resume, options.checkpoint)
+
+
+def _parser() -> Parser:
+    parser = Parser("run", "Train an experiment, or resume a run.")
+    parser.usage = "jaxmem run EXPERIMENT [options] [fields] | jaxmem run --resume FOLDER [--checkpoint N]"
+    parser.epilog = _FIELDS
+    parser.add_argument("--preset", help="which settings: best (the default) or paper, the published ones")
+    parser.add_argument("--core", help="the memory core, one that `jaxmem list` shows")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders are made (default: runs)")
+    parser.add_argument("--id", help="name of the run's folder (default: time, preset and core)")
+    parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
+    parser.add_argument(
+        "--checkpoint", default="latest", metavar="N", help="where to go on: latest (default), previous or a number"
+    )
+    return parser
+
+
+def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
+    chosen = experiment.find(name)
+    preset = options.preset or chosen.default_preset
+    config = set_fields(chosen.config(preset, options.core), fields, f"jaxmem run {name}")
+    run_id = options.id or f"{time.strftime('%Y%m%d-%H%M%S')}-{preset}-{config.core.name}"
+    folder = RunFolder.create(options.runs / chosen.name / run_id, chosen.name, preset, config)
+    display = Display(config.loop.iterations)
+    display.say(f"{chosen.name} (preset {preset}, core {config.core.name}) -> {folder.path}")
+    return _train(folder, lambda: start(config, folder, display))
+
+
+def _resume(path: Path, checkpoint: str) -> int:
+    folder = RunFolder.open(path)
+    display = Display(folder.read_config().loop.iterations)
+    display.say(f"resuming {folder.path}")
+    return _train(folder, lambda: resume(folder, display, checkpoint))
+
+
+def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
+    _use_compilation_cache()
+    try:
+        rows = train()
+    except Interrupted:
+        _draw(folder)
+        print(f"stopped and saved; go on with: jaxmem run --resume {folder.path}")
+        return 130
+    _draw(folder)
+    last = rows[-1 - rows[-1]["seed"] :]
+    returns = ", ".join(f"{row['eval/return']:.3f}" for row in last)
+    print(f"done in {duration(last[-1]['wall_s'])}: greedy return {returns}")
+    print(f"run folder: {folder.path}")
+    for path in (folder.config_file, folder.metrics_file, folder.checkpoints, folder.curve):
+        print(f"  {path}")
+    return 0
+
+
+def _draw(folder: RunFolder) -> None:
+    record = folder.read_record()
+    label = f"{record['experiment']} {record['config']['core']['name']}"
+    draw_curves({label: folder.read_metrics()}, folder.curve)
+
+
+def _use_compilation_cache() -> None:
+    """Keep compiled programs between runs, unless the user has said where or switched it off."""
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+        jax.config.update("jax_compilation_cache_dir", str(home / "jaxmem"))

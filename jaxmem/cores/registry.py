@@ -1,0 +1,132 @@
+"""Names of the memory cores, and their options as frozen configurations."""
+
+import dataclasses
+import functools
+from typing import Any, ClassVar, cast
+
+import jax.numpy as jnp
+
+from jaxmem.config import Config, ConfigError, choice, integer, text
+from jaxmem.cores.gpt import GPT
+from jaxmem.cores.gru import GRU
+from jaxmem.cores.lstm import LSTM
+from jaxmem.cores.mlp import MLP
+from jaxmem.cores.protocol import Core
+
+_CORES: dict[str, type[Core]] = {
+    "gpt": GPT,
+    "lstm": LSTM,
+    "gru": GRU,
+    "mlp": MLP,
+}
+
+registered_cores: list[str] = list(_CORES)
+"""Names that `make` and `options` take."""
+
+_GIVEN_LATER = ("max_length", "dtype")
+
+
+@dataclasses.dataclass(frozen=True)
+class CoreOptions(Config):
+    """Which core, and its options; every core has a subclass with the checked fields of its module.
+
+    Attributes:
+        name: the core's registered name.
+        width: width of the core's output.
+    """
+
+    path: ClassVar[str] = "core"
+
+    name: str = text()
+    width: int = integer(128, low=1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        # Rules between fields live in the module: building one checks them.
+        self.make(max_length=1)
+
+    def make(self, max_length: int, dtype: Any = jnp.float32) -> Core:
+        """Build the core.
+
+        Args:
+            max_length: the most steps of an episode that the core has to look back on.
+            dtype: floating-point type of the computation.
+
+        Raises:
+            ConfigError: for a value that is not allowed.
+        """
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return make(max_length=max_length, dtype=dtype, **fields)
+
+
+def make(name: str, width: int, max_length: int, dtype: Any = jnp.float32, **options: Any) -> Core:
+    """Build a core by name.
+
+    Args:
+        name: one of `registered_cores`.
+        width: width of the core's output.
+        max_length: the most steps of an episode that the core has to look back on.
+        dtype: floating-point type of the computation; parameters are float32.
+        **options: the core's own options.
+
+    Raises:
+        ConfigError: for an unknown name or option, or a value that is not allowed.
+    """
+    module = _module(name)
+    _check_known(name, options)
+    return module(width=width, max_length=max_length, dtype=dtype, **options)
+
+
+def options(name: str, **options: Any) -> CoreOptions:
+    """A core and its options as a frozen configuration, with `.make(max_length, dtype)`.
+
+    Args:
+        name: one of `registered_cores`.
+        **options: `width` and the core's own options; what is left out takes its default.
+
+    Raises:
+        ConfigError: for an unknown name or option, or a value that is not allowed.
+    """
+    _module(name)
+    _check_known(name, options, "width")
+    return _options_class(name)(**options)
+
+
+def _module(name: str) -> type[Core]:
+    if name not in _CORES:
+        raise ConfigError(f"core.name is {name!r}: allowed is one of {', '.join(_CORES)}")
+    return _CORES[name]
+
+
+def _check_known(name: str, options: dict[str, Any], *extra: str) -> None:
+    known = [*extra, *(field.name for field in _own_fields(_CORES[name]))]
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"unknown option of core {name} {option!r}: known are {', '.join(known) or 'none'}")
+
+
+def _own_fields(module: type[Core]) -> list[dataclasses.Field[Any]]:
+    shared = ("width", *_GIVEN_LATER)
+    return [
+        field
+        for field in dataclasses.fields(cast(Any, module))
+        if "check" in field.metadata and field.name not in shared
+    ]
+
+
+@functools.cache
+def _options_class(name: str) -> type[CoreOptions]:
+    module = _CORES[name]
+    fields: list[Any] = [("name", str, choice(name, [name]))]
+    fields += [
+        (field.name, field.type, dataclasses.field(default=field.default, metadata=field.metadata))
+        for field in _own_fields(module)
+    ]
+    return dataclasses.make_dataclass(
+        f"{module.__name__}Options",
+        fields,
+        bases=(CoreOptions,),
+        frozen=True,
+        # The module's docstring explains its fields; the command line shows that as help.
+        namespace={"__doc__": module.__doc__, "__module__": __name__},
+    )

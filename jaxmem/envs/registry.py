@@ -1,0 +1,168 @@
+"""Environments by name: `make`, `options` and `spec`, over jaxmem's own ids and gymnax's.
+
+Nothing here imports gymnax before an environment is needed: importing gymnax makes arrays, which
+starts JAX's backend, and a program must be able to choose its platform after importing jaxmem.
+"""
+
+import dataclasses
+import difflib
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, TypeAlias
+
+from jaxmem.config import Config, ConfigError, text
+
+# The environment and its params; gymnax's types would cost its import.
+Made: TypeAlias = tuple[Any, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvSpec:
+    """What a task asks of an agent. Lengths are in environment steps; None means not stated.
+
+    Attributes:
+        id: name in the registry.
+        source: where the task comes from.
+        description: one sentence.
+        horizon: the most steps that an episode can take.
+        memory_length: how many of the latest steps an optimal policy must see, the present one
+            included (Ni et al. 2023, arXiv 2307.03864).
+        credit_length: how many steps lie between an action and the reward that tells it from a
+            worse one, the step of the reward included (same source).
+    """
+
+    id: str
+    source: str
+    description: str
+    horizon: int | None
+    memory_length: int | None
+    credit_length: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class EnvOptions(Config):
+    """Base of an environment's options: a frozen, checked configuration that can make it."""
+
+    path: ClassVar[str] = "env"
+
+    id: str = text()
+    """Name of the environment in the registry."""
+
+    def make(self) -> Made:
+        """Build the environment: `(env, params)`."""
+        raise NotImplementedError
+
+    def spec(self) -> EnvSpec:
+        """What the task asks with these options."""
+        raise NotImplementedError
+
+
+Factory: TypeAlias = type[EnvOptions] | Callable[..., Any]
+
+_factories: dict[str, Factory] = {}
+
+
+def register(id: str, factory: Factory) -> None:
+    """Make `id` known to `make`, `options` and `spec`.
+
+    Args:
+        id: a new name.
+        factory: a subclass of `EnvOptions` whose fields all have defaults; or a class or function
+            that returns a gymnax environment, whose options are then derived: see
+            `jaxmem.envs.gymnax_ids`.
+
+    Raises:
+        ConfigError: `id` is not a new name, or `factory` cannot be called.
+    """
+    if not isinstance(id, str) or not id:
+        raise ConfigError(f"environment id is {id!r}: allowed is a non-empty name")
+    if not callable(factory):
+        raise ConfigError(f"factory of environment {id!r} is {factory!r}: allowed is a callable")
+    # gymnax's ids are not looked up here, since that would import it: ours come first.
+    if id in _factories:
+        raise ConfigError(f"environment {id!r} is registered already: allowed is a new name")
+    _factories[id] = factory
+
+
+def registered_envs() -> list[str]:
+    """Every id: jaxmem's and the user's in order of registration, then gymnax's own."""
+    from jaxmem.envs import gymnax_ids
+
+    return [*_factories, *(id for id in gymnax_ids.ids() if id not in _factories)]
+
+
+def options(id: str, **options: Any) -> EnvOptions:
+    """The options of environment `id` as a frozen configuration.
+
+    Raises:
+        ConfigError: unknown id, unknown option or a value that is not allowed.
+    """
+    options_class = _options_class(id)
+    known = [field.name for field in dataclasses.fields(options_class) if field.name != "id"]
+    for name in options:
+        if name not in known:
+            allowed = ", ".join(known) or "none"
+            raise ConfigError(f"unknown option {name!r} of environment {id!r}: known are {allowed}")
+    return options_class(**options)
+
+
+def make(id: str, **options: Any) -> Made:
+    """Build environment `id`: `(env, params)`, a gymnax environment and its params.
+
+    Raises:
+        ConfigError: as `options`, or the environment needs data that is not there.
+    """
+    return _options(id, options).make()
+
+
+def spec(id: str, **options: Any) -> EnvSpec:
+    """What environment `id` asks of an agent with these options.
+
+    Raises:
+        ConfigError: as `make`.
+    """
+    return _options(id, options).spec()
+
+
+def horizon(env: Any, params: Any) -> int:
+    """The most steps that an episode of `env` can take.
+
+    Raises:
+        ConfigError: the environment states no limit.
+    """
+    if hasattr(env, "horizon"):
+        return int(env.horizon(params))
+    if hasattr(params, "max_steps_in_episode"):
+        return int(params.max_steps_in_episode)
+    raise ConfigError(
+        f"environment {env.name!r} states no horizon: allowed is one with `horizon(params)` "
+        "or `params.max_steps_in_episode`"
+    )
+
+
+def fixed_horizon(env: Any) -> bool:
+    """Whether every episode of `env` takes exactly `horizon(env, params)` steps."""
+    return bool(getattr(env, "fixed_horizon", False))
+
+
+def _options(id: str, given: dict[str, Any]) -> EnvOptions:
+    return options(id, **given)
+
+
+def _options_class(id: str) -> type[EnvOptions]:
+    factory = _factories.get(id) if isinstance(id, str) else None
+    if inspect.isclass(factory) and issubclass(factory, EnvOptions):
+        return factory
+    from jaxmem.envs import gymnax_ids
+
+    if factory is None:
+        if id not in gymnax_ids.ids():
+            raise ConfigError(_unknown(id))
+        return gymnax_ids.own_options(id)
+    return gymnax_ids.derived_options(id, factory)
+
+
+def _unknown(id: Any) -> str:
+    close = difflib.get_close_matches(str(id), registered_envs(), n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"unknown environment {id!r}: {hint}jaxmem.envs.registered_envs lists all"

@@ -1,0 +1,97 @@
+"""Named experiments: what `jaxmem run NAME` looks up, in the shipped folder or a user's own file."""
+
+import importlib.util
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jaxmem
+from jaxmem.config import ConfigError, lookup
+from jaxmem.training.options import RunConfig
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A name for configurations.
+
+    Attributes:
+        name: what the command line calls it.
+        description: one line for `jaxmem list`.
+        presets: functions from a core's name to the configuration, by preset; the first one is the default.
+        difference: one line on how the default preset differs from `paper`.
+        cores: names of the cores it is made for; the first one is the default. Others are allowed.
+    """
+
+    name: str
+    description: str
+    presets: Mapping[str, Callable[[str], RunConfig]]
+    difference: str = ""
+    cores: tuple[str, ...] = ("gpt", "lstm", "gru")
+
+    @property
+    def default_preset(self) -> str:
+        """The preset that is taken if none is named."""
+        return next(iter(self.presets))
+
+    def config(self, preset: str | None = None, core: str | None = None) -> RunConfig:
+        """The configuration of a preset with a core; raises `ConfigError` for unknown names."""
+        make = lookup(self.presets, preset or self.default_preset, f"preset of {self.name}")
+        return make(core or self.cores[0])
+
+
+def shipped_folder() -> Path:
+    """Where the shipped experiments are: inside an installed package, or at the top of a clone."""
+    package = Path(jaxmem.__file__).parent
+    inside = package / "experiments"
+    return inside if inside.is_dir() else package.parent / "experiments"
+
+
+def shipped() -> dict[str, Experiment]:
+    """All shipped experiments by name, numbers in names counting as numbers."""
+    found = [item for path in sorted(shipped_folder().glob("[!_]*.py")) for item in from_file(path)]
+    return {item.name: item for item in sorted(found, key=lambda item: _natural(item.name))}
+
+
+def from_file(path: Path) -> list[Experiment]:
+    """The experiments that a Python file defines: its list `EXPERIMENTS`.
+
+    Raises:
+        ConfigError: if the file is missing, fails, or has no such list.
+    """
+    if not path.is_file():
+        raise ConfigError(f"no experiment file at {path}")
+    spec = importlib.util.spec_from_file_location(f"jaxmem_experiment_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except ConfigError:
+        raise
+    except Exception as error:
+        raise ConfigError(f"experiment file {path} fails: {type(error).__name__}: {error}") from error
+    experiments = getattr(module, "EXPERIMENTS", None)
+    if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
+        raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
+    return experiments
+
+
+def find(name: str) -> Experiment:
+    """The experiment called `name`; `file.py` (if it defines one) or `file.py:name` takes a user's own.
+
+    Raises:
+        ConfigError: if there is none.
+    """
+    path, _, inner = name.partition(".py")
+    if name.endswith(".py") or ".py:" in name:
+        experiments = {item.name: item for item in from_file(Path(path + ".py"))}
+        if not inner.strip(":") and len(experiments) == 1:
+            return next(iter(experiments.values()))
+        return lookup(experiments, inner.strip(":"), f"experiment in {path}.py")
+    return lookup(shipped(), name, "experiment", hint="`jaxmem list` shows them all")
+
+
+def _natural(name: str) -> list[Any]:
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -1,0 +1,56 @@
+"""Embeddings of observations, previous actions and previous rewards."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxmem.networks.inputs import Inputs
+
+
+class Embedding(nn.Module):
+    """Linear layer and ReLU for each input, concatenated; a width of 0 leaves that input out.
+
+    The inputs of Ni et al. 2023 (arXiv:2307.03864): observation and previous action, the reward's width being 0.
+    Observations of any shape are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default weights
+    (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
+    """
+
+    num_actions: int
+    obs_width: int
+    action_width: int
+    reward_width: int
+    obs_rank: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, inputs: Inputs) -> jax.Array:
+        """Embed inputs with any leading axes: returns [..., obs_width + action_width + reward_width]."""
+        obs = inputs.obs
+        lead = obs.shape[: obs.ndim - self.obs_rank]
+        scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
+        obs = obs.reshape(*lead, -1).astype(self.dtype) * scale
+        parts = [self._linear(obs, self.obs_width, "obs")]
+        if self.action_width:
+            action = jax.nn.one_hot(inputs.prev_action, self.num_actions, dtype=self.dtype)
+            parts.append(self._linear(action, self.action_width, "action"))
+        if self.reward_width:
+            reward = inputs.prev_reward[..., None].astype(self.dtype)
+            parts.append(self._linear(reward, self.reward_width, "reward"))
+        return jnp.concatenate(parts, axis=-1)
+
+    def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
+        uniform = symmetric_uniform(x.shape[-1] ** -0.5)
+        layer = nn.Dense(width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name=name)
+        return nn.relu(layer(x))
+
+
+def symmetric_uniform(bound: float) -> nn.initializers.Initializer:
+    """Initial values uniform in +-`bound`."""
+
+    def initializer(key: Any, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> jax.Array:
+        del out_sharding
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return initializer

@@ -1,0 +1,45 @@
+"""The batch type that travels from collection through the replay into an update."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+
+
+@struct.dataclass
+class Episodes:
+    """A batch of B whole episodes, time-major, padded to T steps.
+
+    Attributes:
+        obs: [T+1, B, ...] in the environment's dtype; `obs[t]` is what `action[t]` was chosen on, and the
+            observation after the last action is kept. Padding repeats the last observation.
+        action: [T, B], the environment's action dtype.
+        reward: [T, B] float32, 0 in the padding.
+        length: [B] int32, number of actions taken.
+        terminated: [B] bool; False where a time limit ended the episode, whose value then goes on.
+    """
+
+    obs: jax.Array
+    action: jax.Array
+    reward: jax.Array
+    length: jax.Array
+    terminated: jax.Array
+
+    @property
+    def mask(self) -> jax.Array:
+        """Bool [T, B]: the steps that were taken."""
+        return jnp.arange(self.reward.shape[0])[:, None] < self.length
+
+    @property
+    def continues(self) -> jax.Array:
+        """Bool [T, B]: the steps after which another one was taken."""
+        return jnp.arange(1, self.reward.shape[0] + 1)[:, None] < self.length
+
+    def discounts(self, discount: float) -> jax.Array:
+        """Float32 [T, B]: `discount`, but 0 on the step that terminated the episode and in the padding."""
+        bootstraps = self.continues | (self.mask & ~self.terminated)
+        return discount * bootstraps.astype(jnp.float32)
+
+    @property
+    def returns(self) -> jax.Array:
+        """Float32 [B]: undiscounted sum of rewards."""
+        return jnp.sum(self.reward, axis=0)

@@ -1,0 +1,171 @@
+"""Checkpoints of a whole run, with Orbax: atomic, checked, the last few kept.
+
+A checkpoint is arrays and JSON; nothing in it is pickled, so that opening somebody else's cannot run code. Beside the
+arrays it holds a digest of each one and their shapes: files that were cut short or belong to another run are
+recognised before anything is computed from them.
+"""
+
+import hashlib
+import logging
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from jaxmem.config import ConfigError
+
+_ARRAYS, _META = "run", "meta"
+
+
+class CheckpointError(ConfigError):
+    """A checkpoint that cannot be used; the message is one line for the user."""
+
+
+class Checkpoints:
+    """The checkpoints in one folder, numbered by the iterations done."""
+
+    def __init__(self, folder: Path, keep: int = 3) -> None:
+        """Open `folder`, which is made if it is missing; `keep` bounds how many are left after a save."""
+        # Orbax reports each save at INFO and through absl's root handlers, which would tear the progress display.
+        logging.getLogger("absl").setLevel(logging.ERROR)
+        self.folder = Path(folder).absolute()
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False, create=True)
+        self._manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def steps(self) -> list[int]:
+        """Numbers of the finished checkpoints, oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def choose(self, which: str) -> int:
+        """The number that "latest", "previous" or a number in digits stands for.
+
+        Raises:
+            CheckpointError: if there is no such checkpoint.
+        """
+        steps = self.steps()
+        if not steps:
+            raise CheckpointError(f"no checkpoint in {self.folder}")
+        known = f"there are {', '.join(map(str, steps))}"
+        if which == "latest":
+            return steps[-1]
+        if which == "previous":
+            if len(steps) < 2:
+                raise CheckpointError(f"no previous checkpoint in {self.folder}: {known}")
+            return steps[-2]
+        if which.isdecimal() and int(which) in steps:
+            return int(which)
+        raise CheckpointError(f"no checkpoint {which!r} in {self.folder}: {known}, also latest and previous")
+
+    def forget_after(self, step: int) -> None:
+        """Delete the checkpoints that came after `step`, which a run that goes on from there will write anew."""
+        for later in self.steps():
+            if later > step:
+                self._manager.delete(later)
+
+    def save(self, step: int, run: Any, meta: dict[str, Any]) -> None:
+        """Write `run` (a pytree of arrays) and `meta` (JSON values) as checkpoint `step`.
+
+        A checkpoint with that number stays as it is. Raises `OSError` or `ValueError` where the disk does not take it;
+        older checkpoints are untouched then.
+        """
+        if step in self._manager.all_steps():
+            return
+        arrays = [np.asarray(leaf) for leaf in jax.tree.leaves(_plain(run))]
+        record = {"meta": meta, "signature": _signature(run), "digests": [_digest(a) for a in arrays]}
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                **{
+                    _ARRAYS: ocp.args.StandardSave(_named(arrays)),
+                    _META: ocp.args.JsonSave(record),
+                }
+            ),
+        )
+
+    def restore(self, template: Any, step: int) -> tuple[Any, dict[str, Any]]:
+        """Read checkpoint `step` into the shape of `template` (arrays or `jax.ShapeDtypeStruct`s).
+
+        Returns:
+            The run, on the default device, and its meta data.
+
+        Raises:
+            CheckpointError: if it is damaged, or was written by a run of another configuration.
+        """
+        where = self.folder / str(step)
+        try:
+            record = self._manager.restore(step, args=ocp.args.Composite(**{_META: ocp.args.JsonRestore()}))[_META]
+            signature, digests, meta = record["signature"], record["digests"], record["meta"]
+        except Exception as error:
+            raise CheckpointError(f"checkpoint {where} is damaged: {_first_line(error)}") from error
+        if signature != _signature(template):
+            raise CheckpointError(
+                f"checkpoint {where} was written by another configuration: {_difference(signature, template)}"
+            )
+        leaves, structure = jax.tree.flatten(_plain(template))
+        targets = _named([np.empty(leaf.shape, leaf.dtype) for leaf in leaves])
+        try:
+            restored = self._manager.restore(
+                step, args=ocp.args.Composite(**{_ARRAYS: ocp.args.StandardRestore(targets)})
+            )[_ARRAYS]
+            arrays = [np.asarray(restored[name]) for name in targets]
+        except Exception as error:
+            raise CheckpointError(f"checkpoint {where} is damaged: {_first_line(error)}") from error
+        if [_digest(array) for array in arrays] != digests:
+            raise CheckpointError(f"checkpoint {where} is damaged: its arrays are not those that were saved")
+        plain = jax.tree.unflatten(structure, arrays)
+        return jax.tree.map(_typed, template, plain), meta
+
+    def close(self) -> None:
+        """Release Orbax's threads."""
+        self._manager.close()
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _plain(tree: Any) -> Any:
+    """The tree with random keys as the integers they hold; shapes stay shapes."""
+
+    def convert(leaf: Any) -> Any:
+        if not _is_key(leaf):
+            return leaf
+        if isinstance(leaf, jax.ShapeDtypeStruct):
+            return jax.eval_shape(jax.random.key_data, leaf)
+        return jax.random.key_data(leaf)
+
+    return jax.tree.map(convert, tree)
+
+
+def _typed(template: Any, array: np.ndarray) -> jax.Array:
+    value = jax.numpy.asarray(array)
+    return jax.random.wrap_key_data(value) if _is_key(template) else value
+
+
+def _named(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{index:05d}": array for index, array in enumerate(arrays)}
+
+
+def _signature(tree: Any) -> list[str]:
+    """One line a leaf: its path, dtype and shape."""
+    leaves = jax.tree_util.tree_flatten_with_path(_plain(tree))[0]
+    return [f"{jax.tree_util.keystr(path)} {leaf.dtype}{list(leaf.shape)}" for path, leaf in leaves]
+
+
+def _difference(signature: list[str], template: Any) -> str:
+    expected = _signature(template)
+    for found, wanted in zip(signature, expected, strict=False):
+        if found != wanted:
+            return f"it has {found}, this run {wanted}"
+    return f"it has {len(signature)} arrays, this run {len(expected)}"
+
+
+def _digest(array: np.ndarray) -> str:
+    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16).hexdigest()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__

@@ -1,0 +1,78 @@
+"""A program's functions, compiled ahead of time, and a count of what was compiled."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxmem.training.devices import place, seed_sharding
+from jaxmem.training.loop import Metrics, Program, Run
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The three functions of a run, as executables that can never compile again.
+
+    Attributes:
+        seconds: how long tracing and compiling took.
+    """
+
+    _init: Any
+    _iterate: Any
+    _evaluate: Any
+    _clear: Any
+    template: Run
+    sharding: Any
+    seconds: float
+
+    def init(self, key: jax.Array) -> Run:
+        """See `Program.init`."""
+        return place(self._init(key), self.sharding)
+
+    def iterate(self, run: Run, iterations: int) -> Run:
+        """See `Program.iterate`; `run` is donated and must not be used again. Waits for the result."""
+        return jax.block_until_ready(self._iterate(run, jnp.int32(iterations)))
+
+    def evaluate(self, run: Run) -> Metrics:
+        """See `Program.evaluate`."""
+        return jax.device_get(self._evaluate(run))
+
+    def clear_window(self, run: Run) -> Run:
+        """See `Program.clear_window`; `run` is donated."""
+        return self._clear(run)
+
+
+def compile_program(program: Program, *, resume: bool) -> Compiled:
+    """Trace all functions, then compile them side by side; `resume` leaves out `init`, which it does not need."""
+    began = time.perf_counter()
+    key = jax.random.key(program.config.seed)
+    init = jax.jit(program.init)
+    traced = init.trace(key)
+    sharding = seed_sharding(program.config.seeds)
+    template = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), traced.out_info
+    )
+    # The output must lie as the input does, or the next chunk would find other shardings than it was compiled for.
+    out = sharding
+    iterate = jax.jit(program.iterate, donate_argnums=0, out_shardings=out)
+    lowered = [
+        iterate.lower(template, jax.ShapeDtypeStruct((), jnp.int32)),
+        jax.jit(program.evaluate).lower(template),
+        jax.jit(program.clear_window, donate_argnums=0, out_shardings=out).lower(template),
+    ]
+    if not resume:
+        lowered.append(traced.lower())
+    with ThreadPoolExecutor(len(lowered)) as pool:
+        compiled = list(pool.map(lambda item: item.compile(), lowered))
+    return Compiled(
+        _iterate=compiled[0],
+        _evaluate=compiled[1],
+        _clear=compiled[2],
+        _init=None if resume else compiled[3],
+        template=template,
+        sharding=sharding,
+        seconds=time.perf_counter() - began,
+    )

@@ -1,0 +1,23 @@
+"""Seeds spread over devices."""
+
+from typing import Any
+
+import jax
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+
+def seed_sharding(seeds: int) -> NamedSharding | None:
+    """How the leading seed axis lies over the local devices: the most that divide `seeds`; None for just one.
+
+    Seeds never talk to each other, so that the compiled loop needs no communication.
+    """
+    devices = jax.local_devices()
+    count = max(n for n in range(1, len(devices) + 1) if seeds % n == 0)
+    if count == 1:
+        return None
+    return NamedSharding(Mesh(devices[:count], ("seed",)), PartitionSpec("seed"))
+
+
+def place(tree: Any, sharding: NamedSharding | None) -> Any:
+    """Put arrays with a leading seed axis where `sharding` says."""
+    return tree if sharding is None else jax.device_put(tree, sharding)

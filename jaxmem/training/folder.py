@@ -1,0 +1,128 @@
+"""The folder that a run writes: `runs/<experiment>/<id>/`."""
+
+import csv
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jaxmem
+from jaxmem.config import ConfigError
+from jaxmem.training.options import RunConfig
+
+Row = dict[str, Any]
+
+COUNTERS = ("seed", "env_steps", "episodes", "updates")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths and files of one run.
+
+    Attributes:
+        path: the folder.
+    """
+
+    path: Path
+
+    @property
+    def checkpoints(self) -> Path:
+        """Where the checkpoints are."""
+        return self.path / "checkpoints"
+
+    @property
+    def config_file(self) -> Path:
+        """The configuration as JSON."""
+        return self.path / "config.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One row an evaluation and seed."""
+        return self.path / "metrics.csv"
+
+    @property
+    def curve(self) -> Path:
+        """The learning curve as a picture."""
+        return self.path / "curve.png"
+
+    @staticmethod
+    def create(path: Path, experiment: str, preset: str, config: RunConfig) -> "RunFolder":
+        """Make the folder of a new run and write its configuration.
+
+        Raises:
+            ConfigError: if it holds a run already or cannot be written.
+        """
+        folder = RunFolder(path)
+        try:
+            if folder.config_file.exists():
+                raise ConfigError(f"run folder {path} holds a run already: choose another, or --resume it")
+            path.mkdir(parents=True, exist_ok=True)
+            record = {
+                "jaxmem": jaxmem.__version__,
+                "experiment": experiment,
+                "preset": preset,
+                "config": config.to_json(),
+            }
+            write_atomically(folder.config_file, json.dumps(record, indent=2) + "\n")
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigError(f"run folder {path} cannot be written: {reason}") from error
+        return folder
+
+    @staticmethod
+    def open(path: Path) -> "RunFolder":
+        """The folder of an existing run; raises `ConfigError` if there is none at `path`."""
+        folder = RunFolder(path)
+        if not path.is_dir():
+            raise ConfigError(f"no run folder at {path}: allowed is a folder that `jaxmem run` wrote")
+        if not folder.config_file.is_file():
+            raise ConfigError(f"{path} is not a run folder: it has no config.json")
+        return folder
+
+    def read_record(self) -> dict[str, Any]:
+        """What `config.json` holds: jaxmem's version, experiment, preset and config as JSON values."""
+        try:
+            record = json.loads(self.config_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"{self.config_file} cannot be read: {error}") from error
+        if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
+            raise ConfigError(f"{self.config_file} is not the configuration of a run")
+        return record
+
+    def read_config(self) -> RunConfig:
+        """The run's configuration."""
+        return RunConfig.from_json(self.read_record()["config"])
+
+    def read_metrics(self) -> list[Row]:
+        """The rows of `metrics.csv`, counters as integers, the rest as floats; raises `ConfigError` if they cannot be read."""
+        try:
+            with self.metrics_file.open(newline="", encoding="utf-8") as file:
+                return [
+                    {name: int(value) if name in COUNTERS else float(value or "nan") for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(f"{self.metrics_file} cannot be read: {error}") from error
+
+    def write_metrics(self, rows: list[Row]) -> None:
+        """Write `metrics.csv` anew, atomically; an integer stays one."""
+        lines = [",".join(rows[0])] if rows else []
+        lines += [",".join(_cell(value) for value in row.values()) for row in rows]
+        write_atomically(self.metrics_file, "\n".join(lines) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int):
+        return str(value)
+    return "" if value != value else f"{value:.7g}"
+
+
+def write_atomically(path: Path, content: str) -> None:
+    """Write a text file so that a reader, or a crash, sees the old content or the new and nothing between."""
+    temporary = path.with_name(path.name + ".part")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

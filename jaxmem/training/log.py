@@ -1,0 +1,79 @@
+"""What a run records: rows for `metrics.csv`, scalars for TensorBoard."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tensorboardX import SummaryWriter
+
+from jaxmem.training.folder import Row
+from jaxmem.training.loop import Metrics, Run
+
+
+def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:
+    """One row a seed: counters, what training did since the last evaluation, and the evaluation.
+
+    Args:
+        run: the run, with its leading seed axis.
+        evaluation: float [seeds] of return, success and length.
+        wall_s: seconds since the run began, compilation included, pauses left out.
+    """
+    counters = {name: np.asarray(getattr(run, name)) for name in ("env_steps", "episodes", "updates")}
+    window = run.window
+    episodes, updates = np.asarray(window.episodes), np.asarray(window.updates)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = {
+            "train/return": np.asarray(window.returns) / episodes,
+            "train/length": np.asarray(window.lengths) / episodes,
+        }
+        for name, total in window.metrics.items():
+            means[f"train/{name}"] = np.asarray(total) / updates
+    greedy = {f"eval/{name}": np.asarray(value) for name, value in evaluation.items()}
+    return [
+        {"seed": seed}
+        | {name: int(value[seed]) for name, value in counters.items()}
+        | {"wall_s": float(wall_s)}
+        | {name: float(value[seed]) for name, value in (means | greedy).items()}
+        for seed in range(len(episodes))
+    ]
+
+
+class Board:
+    """TensorBoard events, one writer a seed."""
+
+    def __init__(self, folder: Path, seeds: int, purge_step: int | None = None) -> None:
+        """Write below `folder`; events at `purge_step` and later, from a run that was stopped, are dropped."""
+        self._writers = [SummaryWriter(str(folder / f"seed_{seed}"), purge_step=purge_step) for seed in range(seeds)]
+
+    def write(self, rows: list[Row]) -> None:
+        """Record rows against their env_steps."""
+        for row in rows:
+            writer = self._writers[row["seed"]]
+            for name, value in row.items():
+                if "/" in name and value == value:
+                    writer.add_scalar(name, value, row["env_steps"])
+            writer.flush()
+
+    def close(self) -> None:
+        """Finish the files."""
+        for writer in self._writers:
+            writer.close()
+
+
+def summary(rows: list[Row], steps_per_second: float) -> str:
+    """The line that a person sees: means over the seeds of one evaluation."""
+
+    def mean(name: str) -> float:
+        return float(np.mean([row[name] for row in rows]))
+
+    success = mean("eval/success")
+    parts: list[Any] = [
+        f"env steps {int(mean('env_steps')):,}",
+        f"updates {int(mean('updates')):,}",
+        f"{steps_per_second:,.0f} steps/s",
+        f"train return {mean('train/return'):.3f}",
+        f"greedy return {mean('eval/return'):.3f}",
+    ]
+    if success == success:
+        parts.append(f"success {success:.2f}")
+    return " | ".join(parts)

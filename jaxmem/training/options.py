@@ -1,0 +1,123 @@
+"""The configuration of a run, and its JSON form."""
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from jaxmem import agents, cores, envs
+from jaxmem.agents import AgentOptions
+from jaxmem.config import Config, ConfigError, integer, number, replace
+from jaxmem.cores import CoreOptions
+from jaxmem.envs import EnvOptions
+from jaxmem.networks import NetworkOptions
+
+_MAX_STEPS = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class LoopOptions(Config):
+    """How much is collected, learned, evaluated and kept.
+
+    The defaults are the loop of Ni et al. 2023 (arXiv:2307.03864): one episode at a time, a quarter of an update for
+    each step.
+    """
+
+    path: ClassVar[str] = "loop"
+
+    episodes: int = integer(20_000, low=1)
+    """training episodes, the random ones not counted"""
+    collect: int = integer(1, low=1)
+    """episodes that an iteration collects, side by side"""
+    updates: int | None = integer(None, low=0, optional=True)
+    """updates in an iteration; none takes updates_per_step"""
+    updates_per_step: float = number(0.25, 0)
+    """updates for each environment step, rounded up an iteration"""
+    random_episodes: int = integer(10, low=1)
+    """episodes of random actions before the first update"""
+    replay_steps: int = integer(1_000_000, low=1)
+    """capacity of the replay in steps; it never holds fewer than 1000 episodes"""
+    eval_every: int = integer(10, low=1)
+    """training episodes between evaluations, rounded up to whole iterations"""
+    eval_episodes: int = integer(10, low=1)
+    """greedy episodes in an evaluation"""
+    stop_return: float | None = number(None, optional=True)
+    """stop once every seed's greedy return is at least this; none trains to the end"""
+    stop_evals: int = integer(3, low=1)
+    """evaluations in a row that must reach it"""
+    checkpoint_every: float = number(60.0, 0)
+    """seconds between checkpoints, taken at evaluations; the end is always saved"""
+    keep: int = integer(3, low=1)
+    """checkpoints that are kept"""
+
+    @property
+    def iterations(self) -> int:
+        """Iterations of the whole run."""
+        return math.ceil(self.episodes / self.collect)
+
+    @property
+    def eval_iterations(self) -> int:
+        """Iterations between evaluations."""
+        return math.ceil(self.eval_every / self.collect)
+
+    def replay_episodes(self, horizon: int) -> int:
+        """Capacity of the replay in episodes of `horizon` steps."""
+        return max(1000, math.ceil(self.replay_steps / horizon), self.collect, self.random_episodes)
+
+
+@dataclass(frozen=True)
+class RunConfig(Config):
+    """Everything that decides what a run computes."""
+
+    env: EnvOptions
+    """the environment"""
+    core: CoreOptions
+    """the memory core"""
+    agent: AgentOptions
+    """the algorithm"""
+    network: NetworkOptions = dataclasses.field(default_factory=NetworkOptions)
+    """what stands around the core"""
+    loop: LoopOptions = dataclasses.field(default_factory=LoopOptions)
+    """the training loop"""
+    seeds: int = integer(1, low=1)
+    """independent runs, trained side by side in one program"""
+    seed: int = integer(0, low=0, high=2**32 - 1)
+    """where all randomness comes from"""
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as JSON values; `from_json` is the inverse."""
+        return dataclasses.asdict(self)
+
+    @staticmethod
+    def from_json(data: Any) -> "RunConfig":
+        """Rebuild and check a configuration; raises `ConfigError` if it is not one."""
+        try:
+            data = dict(data)
+            env, core, agent = dict(data.pop("env")), dict(data.pop("core")), dict(data.pop("agent"))
+            network = replace(NetworkOptions(), **_tuples(data.pop("network")))
+            loop = replace(LoopOptions(), **data.pop("loop"))
+            return RunConfig(
+                env=envs.options(env.pop("id"), **_tuples(env)),
+                core=cores.options(core.pop("name"), **_tuples(core)),
+                agent=agents.options(agent.pop("name"), **_tuples(agent)),
+                network=network,
+                loop=loop,
+                **data,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"not the configuration of a run: {error!r}") from error
+
+    def check_size(self, horizon: int) -> None:
+        """Raise `ConfigError` if step counters would overflow."""
+        episodes = self.loop.iterations * self.loop.collect + self.loop.random_episodes
+        if episodes * horizon > _MAX_STEPS:
+            raise ConfigError(
+                f"loop.episodes is {self.loop.episodes}: with episodes of {horizon} steps a run has at most "
+                f"{_MAX_STEPS // horizon} of them"
+            )
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

@@ -1,0 +1,232 @@
+"""Train: run chunks, and between them evaluate, log, draw and save."""
+
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxmem.config import ConfigError
+from jaxmem.networks import parameter_count
+from jaxmem.replay import nbytes
+from jaxmem.training.checkpoint import Checkpoints
+from jaxmem.training.compiled import Compiled, compile_program
+from jaxmem.training.devices import place
+from jaxmem.training.folder import Row, RunFolder
+from jaxmem.training.log import Board, rows_of, summary
+from jaxmem.training.loop import Program, Run
+from jaxmem.training.options import RunConfig
+from jaxmem.training.progress import Display
+
+# A call into compiled code cannot be interrupted; calls are sized to about this, so that Ctrl-C is heard soon.
+_CALL_SECONDS = 1.0
+
+
+class Interrupted(Exception):
+    """The run was asked to stop; everything was saved."""
+
+
+@dataclass
+class _Stop:
+    """Whether the run was asked to stop."""
+
+    asked: bool = False
+
+
+@contextmanager
+def _listen() -> Iterator[_Stop]:
+    """Note the first Ctrl-C or termination signal; the second one acts as usual."""
+    stop = _Stop()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: Any) -> None:
+        del frame
+        stop.asked = True
+        signal.signal(number, previous[signal.Signals(number)])
+
+    # Signals can only be caught in the main thread; elsewhere (a notebook's executor) the run goes on without.
+    caught = previous if threading.current_thread() is threading.main_thread() else {}
+    for number in caught:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        for number, handler in caught.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class _Session:
+    """One process's share of a run, from its start or a checkpoint to a stop or the end."""
+
+    config: RunConfig
+    folder: RunFolder
+    display: Display
+    compiled: Compiled
+    checkpoints: Checkpoints
+    board: Board
+    run: Run
+    rows: list[Row]
+    iteration: int
+    solved: int
+    # The moment at which the run would have begun, had it never been stopped.
+    began: float
+    _saved_at: float = field(default_factory=time.perf_counter)
+    _iteration_seconds: float = 0.0
+    _first_steps: float = 0.0
+    _first_time: float = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether the budget is spent or the run counts as solved."""
+        loop = self.config.loop
+        solved = loop.stop_return is not None and self.solved >= loop.stop_evals
+        return solved or self.iteration >= loop.iterations
+
+    def go(self, stop: _Stop) -> list[Row]:
+        """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
+        self._first_steps, self._first_time = self._env_steps(), time.perf_counter()
+        self.display.begin(self.iteration)
+        try:
+            if not self.rows:
+                self._evaluate()
+            while not self.finished:
+                if stop.asked:
+                    self._save()
+                    raise Interrupted
+                self._chunk()
+                if self._evaluation_due():
+                    self._evaluate()
+                    if time.perf_counter() - self._saved_at > self.config.loop.checkpoint_every:
+                        self._try_to_save()
+            self._save()
+        finally:
+            self.display.end()
+            self.board.close()
+            self.checkpoints.close()
+        return self.rows
+
+    def _evaluation_due(self) -> bool:
+        loop = self.config.loop
+        return self.iteration % loop.eval_iterations == 0 or self.iteration >= loop.iterations
+
+    def _chunk(self) -> None:
+        loop = self.config.loop
+        to_evaluation = loop.eval_iterations - self.iteration % loop.eval_iterations
+        fits = int(_CALL_SECONDS / self._iteration_seconds) if self._iteration_seconds else 1
+        count = min(to_evaluation, loop.iterations - self.iteration, max(1, fits))
+        began = time.perf_counter()
+        self.run = self.compiled.iterate(self.run, count)
+        self._iteration_seconds = (time.perf_counter() - began) / count
+        self.iteration += count
+        self.display.advance(self.iteration, self._text())
+
+    def _evaluate(self) -> None:
+        evaluation = self.compiled.evaluate(self.run)
+        rows = rows_of(self.run, evaluation, time.perf_counter() - self.began)
+        self.rows += rows
+        self.run = self.compiled.clear_window(self.run)
+        threshold = self.config.loop.stop_return
+        reached = threshold is not None and min(row["eval/return"] for row in rows) >= threshold
+        self.solved = self.solved + 1 if reached else 0
+        self.board.write(rows)
+        self.folder.write_metrics(self.rows)
+        self.display.advance(self.iteration, self._text(), force=self.finished)
+
+    def _env_steps(self) -> float:
+        return float(np.sum(np.asarray(self.run.env_steps), dtype=np.float64))
+
+    def _text(self) -> str:
+        seconds = time.perf_counter() - self._first_time
+        return summary(self.rows[-self.config.seeds :], (self._env_steps() - self._first_steps) / seconds)
+
+    def _save(self) -> None:
+        meta = {
+            "iteration": self.iteration,
+            "wall_s": time.perf_counter() - self.began,
+            "solved": self.solved,
+            "rows": len(self.rows),
+        }
+        self.checkpoints.save(self.iteration, self.run, meta)
+        self._saved_at = time.perf_counter()
+
+    def _try_to_save(self) -> None:
+        try:
+            self._save()
+        except (OSError, ValueError) as error:
+            self._saved_at = time.perf_counter()
+            self.display.say(f"warning: checkpoint not written, training goes on: {error}")
+
+
+def start(config: RunConfig, folder: RunFolder, display: Display) -> list[Row]:
+    """Train a new run in `folder`, to its end.
+
+    Returns:
+        The rows of its metrics.
+
+    Raises:
+        ConfigError: for a configuration that does not fit together.
+        Interrupted: after a stop that was asked for; the run is saved and can be resumed.
+        OSError: if the folder can no longer be written.
+    """
+    began = time.perf_counter()
+    compiled = _compile(config, display, resume=False)
+    checkpoints = Checkpoints(folder.checkpoints, config.loop.keep)
+    board = Board(folder.path, config.seeds)
+    with _listen() as stop:
+        run = compiled.init(jax.random.key(config.seed))
+        session = _Session(config, folder, display, compiled, checkpoints, board, run, [], 0, 0, began)
+        return session.go(stop)
+
+
+def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> list[Row]:
+    """Go on with a run from a checkpoint: "latest", "previous" or a number; see `start`.
+
+    On the same machine with as many devices, the run ends in the same bits as if it had never stopped.
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or it cannot be used.
+    """
+    began = time.perf_counter()
+    config = folder.read_config()
+    checkpoints = Checkpoints(folder.checkpoints, config.loop.keep)
+    step = checkpoints.choose(checkpoint)
+    compiled = _compile(config, display, resume=True)
+    run, meta = checkpoints.restore(compiled.template, step)
+    rows = folder.read_metrics()[: meta["rows"]] if meta["rows"] else []
+    if len(rows) < meta["rows"]:
+        raise ConfigError(f"{folder.metrics_file} has {len(rows)} rows, the checkpoint knows {meta['rows']}")
+    checkpoints.forget_after(step)
+    last_steps = max((row["env_steps"] for row in rows), default=-1)
+    board = Board(folder.path, config.seeds, purge_step=last_steps + 1)
+    with _listen() as stop:
+        session = _Session(
+            config,
+            folder,
+            display,
+            compiled,
+            checkpoints,
+            board,
+            place(run, compiled.sharding),
+            rows,
+            meta["iteration"],
+            meta["solved"],
+            began - meta["wall_s"],
+        )
+        return session.go(stop)
+
+
+def _compile(config: RunConfig, display: Display, *, resume: bool) -> Compiled:
+    compiled = compile_program(Program(config), resume=resume)
+    megabytes = nbytes(compiled.template.replay) / 1e6
+    parameters = parameter_count(compiled.template.agent.params) // config.seeds
+    display.say(
+        f"compiled in {compiled.seconds:.1f} s | {parameters:,} parameters | {config.seeds} "
+        f"seed{'s' if config.seeds > 1 else ''} | replay {megabytes:,.1f} MB | {jax.default_backend()}"
+    )
+    return compiled
