@@ -40,7 +40,7 @@ class Curve:
         if len(self.values) < 2:
             return self.mean, self.mean
         result = stats.bootstrap(
-            (self.values,), np.mean, axis=1, confidence_level=confidence, method="percentile", rng=0, n_resamples=1000
+            (self.values,), np.mean, axis=0, confidence_level=confidence, method="percentile", rng=0, n_resamples=1000
         )
         interval = result.confidence_interval
         return interval.low, interval.high

@@ -8,12 +8,12 @@ from typing import NoReturn
 
 import tyro
 
-from jaxmem.config import ConfigError
-from jaxmem.training import RunConfig
+from jaxmem.config import ConfigError, ConfigT
 
 _FIXED = {
     "--core.name": "choose a core with --core NAME",
     "--env.id": "it is part of the experiment",
+    "--id": "the environment comes first",
     "--agent.name": "it is part of the experiment",
 }
 
@@ -41,7 +41,7 @@ def count(text: str) -> int:
     return value
 
 
-def set_fields(config: RunConfig, arguments: list[str], prog: str) -> RunConfig:
+def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
     """`config` with fields set by dotted names, as in `--agent.batch-size 128`.
 
     Raises:
@@ -53,23 +53,29 @@ def set_fields(config: RunConfig, arguments: list[str], prog: str) -> RunConfig:
         if reason is not None:
             raise ConfigError(f"{argument.partition('=')[0]} cannot be set: {reason}")
     if "--help" in arguments or "-h" in arguments:
-        tyro.cli(RunConfig, default=config, args=["--help"], prog=prog, description="")
+        tyro.cli(type(config), default=config, args=["--help"], prog=prog, description="")
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):
-            return tyro.cli(RunConfig, default=config, args=arguments, prog=prog)
+            return tyro.cli(type(config), default=config, args=arguments, prog=prog)
     except SystemExit:
         raise ConfigError(_one_line(errors.getvalue())) from None
 
 
-def _one_line(box: str) -> str:
-    """What a framed message of several lines says, up to its first rule."""
-    lines = [line.strip(" │|") for line in box.splitlines()]
-    text: list[str] = []
-    for line in lines:
-        if re.match(r"^[╭╰]", line):
-            continue
-        if re.match(r"^[─-]{4,}", line):
-            break
-        text.append(line)
-    return " ".join(text).strip() or "the arguments cannot be read"
+def _one_line(message: str) -> str:
+    """What tyro says in a box of several lines: a title, what is wrong and what there is, ruled off from each other."""
+    sections: list[list[str]] = [[]]
+    for line in (raw.strip(" │╭╮╰╯") for raw in message.splitlines()):
+        if line and not line.strip("─-"):
+            sections.append([])
+        elif line:
+            sections[-1].append(line)
+    texts = [section for section in sections if section]
+    wrong = " ".join(texts[min(1, len(texts) - 1)]) if texts else "the arguments cannot be read"
+    # A message of our own already names the field; tyro puts the group in front of it.
+    wrong = re.sub(r"^Error parsing [\w.]+: (?=[\w.]+ is )", "", wrong)
+    wrong = wrong.partition(" Got errors:")[0]
+    if len(texts) < 3 or len(texts[2]) < 2 or not texts[2][0].endswith(":"):
+        return wrong
+    hint = "expected" if "helptext" in texts[2][0] else "perhaps"
+    return f"{wrong} ({hint} {texts[2][1]})"

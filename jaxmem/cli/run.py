@@ -13,6 +13,7 @@ from jaxmem.analysis.curves import draw_curves
 from jaxmem.cli.arguments import Parser, set_fields
 from jaxmem.config import ConfigError
 from jaxmem.training.folder import Row, RunFolder
+from jaxmem.training.loop import Program
 from jaxmem.training.progress import Display, duration
 from jaxmem.training.train import Interrupted, resume, start
 
@@ -60,6 +61,8 @@ def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
     chosen = experiment.find(name)
     preset = options.preset or chosen.default_preset
     config = set_fields(chosen.config(preset, options.core), fields, f"jaxmem run {name}")
+    # Built once before anything is written: what does not fit together leaves no empty folder behind.
+    _ = Program(config).agent
     run_id = options.id or f"{time.strftime('%Y%m%d-%H%M%S')}-{preset}-{config.core.name}"
     folder = RunFolder.create(options.runs / chosen.name / run_id, chosen.name, preset, config)
     display = Display(config.loop.iterations)

@@ -8,7 +8,7 @@ from flax import linen as nn
 
 from jaxmem.config import ConfigError, choice, integer, number
 from jaxmem.cores import positions as encodings
-from jaxmem.cores.attention import attend
+from jaxmem.cores.attention import attend, weigh
 from jaxmem.cores.protocol import Core
 
 
@@ -51,8 +51,9 @@ class Block(nn.Module):
     def queries_keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Residual stream [B, T, D] -> three of [B, T, heads, head_dim]."""
         joint = flat(self.qkv, self.norm_attention(x))
-        joint = joint.reshape(*x.shape[:2], 3, self.heads, self.width // self.heads)
-        return joint[:, :, 0], joint[:, :, 1], joint[:, :, 2]
+        shape = (*x.shape[:2], self.heads, self.width // self.heads)
+        q, k, v = (part.reshape(shape) for part in jnp.split(joint, 3, axis=-1))
+        return q, k, v
 
     def attention_rng(self, deterministic: bool) -> jax.Array | None:
         """Key for dropout of attention weights, or None where there is none."""
@@ -139,8 +140,6 @@ class GPT(Core):
                 [cached_times(before, self.max_length), jnp.broadcast_to(key_time, (batch, time))],
                 1,
             )
-        mask = (earliest[:, :, None] <= key_time[:, None]) & (key_time[:, None] <= steps[None, :, None])
-        mask = mask[:, None]
         x, angles = self._embed(x.swapaxes(0, 1), position, deterministic)
         after = position[:, -1] + 1
         empty = self.initial_state(batch)
@@ -153,7 +152,9 @@ class GPT(Core):
             else:
                 keys = jnp.concatenate([cache.keys, k], axis=1)
                 values = jnp.concatenate([cache.values, v], axis=1)
-            attended = attend(q, keys, values, mask, self.dropout, rng)
+            attended = attend(
+                q, keys, values, earliest, key_time, self.max_length, self.dropout, rng
+            )
             x = block.finish(x, attended, deterministic)
             layers.append(Cache(write_back(cache.keys, k, after), write_back(cache.values, v, after)))
         return GPTState(tuple(layers), after), self.norm(x).swapaxes(0, 1)

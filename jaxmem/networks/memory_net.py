@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from gymnax.environments import spaces
 
 from jaxmem.config import Config, ConfigError, choice, integer, integers
 from jaxmem.cores import Core, CoreOptions
@@ -52,6 +51,9 @@ class NetworkOptions(Config):
         Raises:
             ConfigError: for spaces that the network cannot take, or if the core cannot take the embedding's width.
         """
+        # Importing gymnax starts JAX's backend; a program must be able to configure that after importing jaxmem.
+        from gymnax.environments import spaces
+
         if not isinstance(action_space, spaces.Discrete):
             raise ConfigError(f"env has the action space {type(action_space).__name__}: allowed is Discrete")
         if not isinstance(obs_space, spaces.Box):

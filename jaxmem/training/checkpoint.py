@@ -26,12 +26,14 @@ class CheckpointError(ConfigError):
 class Checkpoints:
     """The checkpoints in one folder, numbered by the iterations done."""
 
-    def __init__(self, folder: Path, keep: int = 3) -> None:
-        """Open `folder`, which is made if it is missing; `keep` bounds how many are left after a save."""
+    def __init__(self, folder: Path, keep: int | None) -> None:
+        """Open `folder`, which is made if it is missing; after a save the last `keep` are left, None keeps all."""
         # Orbax reports each save at INFO and through absl's root handlers, which would tear the progress display.
         logging.getLogger("absl").setLevel(logging.ERROR)
         self.folder = Path(folder).absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False, create=True)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=False, create=keep is not None
+        )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def steps(self) -> list[int]:

@@ -30,20 +30,22 @@ def test_own_ids_come_before_those_of_gymnax():
     assert len(ids) == len(set(ids))
 
 
+def shapes(tree):
+    return jax.tree.map(lambda x: x.shape, tree)
+
+
 @pytest.mark.parametrize("id", [id for id in envs.registered_envs if id != NEEDS_DATA])
 def test_every_environment_runs_under_jit_and_vmap(id):
     env, params = envs.make(id)
     keys = jax.random.split(KEY, 2)
 
-    @jax.jit
-    @jax.vmap
     def run(key):
         obs, state = env.reset(key, params)
         action = env.action_space(params).sample(key)
-        return obs, env.step(key, state, action, params)
+        return (obs, state), env.step(key, state, action, params)
 
-    obs, (next_obs, _, reward, terminated, truncated, info) = run(keys)
-    assert jax.tree.map(lambda x: x.shape, obs) == jax.tree.map(lambda x: x.shape, next_obs)
+    first, (obs, state, reward, terminated, truncated, info) = jax.jit(jax.vmap(run))(keys)
+    assert shapes((obs, state)) == shapes(first)
     assert reward.shape == terminated.shape == truncated.shape == (2,)
     assert "final_observation" in info
     spec = envs.spec(id)

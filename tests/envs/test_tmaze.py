@@ -120,7 +120,8 @@ def rollout(env, params, key, steps):
 def test_episodes_follow_each_other_through_step():
     env, params = envs.make("ActiveTMaze-v0", length=2)
     keys = jax.random.split(KEY, 64)
-    _, (obs, state, _, terminated, truncated, info) = jax.jit(jax.vmap(lambda key: rollout(env, params, key, 10)))(keys)
+    outs = jax.jit(jax.vmap(lambda key: rollout(env, params, key, 10)[1]))(keys)
+    obs, state, _, terminated, truncated, info = jax.tree.map(np.asarray, outs)
     last = np.array([4, 9])
     np.testing.assert_array_equal(np.flatnonzero(terminated[0]), last)
     assert (terminated == terminated[0]).all()
@@ -142,6 +143,7 @@ def test_same_key_and_actions_give_the_same_trajectory():
     keys = jax.random.split(KEY, 3)
     alone = jax.jit(lambda key: rollout(env, params, key, 4))
     together = jax.jit(jax.vmap(lambda key: rollout(env, params, key, 4)))(keys)
+    together = jax.tree.map(np.asarray, together)
     with jax.disable_jit():
         plain = rollout(env, params, keys[1], 4)
     for i in range(3):

@@ -1,0 +1,35 @@
+"""`jaxmem evaluate`: greedy episodes with a trained run."""
+
+from pathlib import Path
+
+import jax
+from rich.console import Console
+from rich.table import Table
+
+from jaxmem.cli.arguments import Parser, count
+from jaxmem.training.evaluate import evaluate_run, load_run, take_seed
+from jaxmem.training.folder import RunFolder
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; see `jaxmem evaluate --help`."""
+    parser = Parser("evaluate", "Play greedy episodes with a trained run; nothing in the run changes.")
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--episodes", type=count, default=256, help="episodes for each seed (default: 256)")
+    parser.add_argument("--checkpoint", default="latest", help="latest (default), previous or a number")
+    parser.add_argument("--seed", type=int, default=0, help="randomness of the episodes (default: 0)")
+    parser.add_argument("--only", type=int, metavar="SEED", help="just this seed of the run")
+    options = parser.parse_args(arguments)
+    program, run, step = load_run(RunFolder.open(options.run), options.checkpoint)
+    seeds = list(range(program.config.seeds))
+    if options.only is not None:
+        program, run = take_seed(program, run, options.only)
+        seeds = [options.only]
+    results = evaluate_run(program, run, options.episodes, jax.random.key(options.seed))
+    table = Table(title=f"{options.run}, checkpoint {step}: {options.episodes} greedy episodes a seed")
+    for column in ("seed", *results):
+        table.add_column(column, justify="right")
+    for row, seed in enumerate(seeds):
+        table.add_row(str(seed), *(f"{values[row]:.4g}" for values in results.values()))
+    Console(soft_wrap=True).print(table)
+    return 0

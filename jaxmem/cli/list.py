@@ -1,0 +1,66 @@
+"""`jaxmem list`: what there is to choose from."""
+
+import sys
+
+from rich.console import Console
+from rich.table import Table
+
+from jaxmem import experiment
+from jaxmem.agents import registered_agents
+from jaxmem.cli.arguments import Parser
+from jaxmem.config import ConfigError, lookup
+from jaxmem.cores import registered_cores
+from jaxmem.envs import registered_envs, spec
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; see `jaxmem list --help`."""
+    parser = Parser("list", "Show what there is to choose from.")
+    parser.add_argument("what", nargs="?", default="experiments", help=f"one of {', '.join(_TABLES)}")
+    what = parser.parse_args(arguments).what
+    table = lookup(_TABLES, what, "list")()
+    # A pipe has no width of its own: nothing needs to be folded for it.
+    Console(width=None if sys.stdout.isatty() else 160).print(table)
+    if what == "experiments":
+        print("also: jaxmem list " + " | ".join(name for name in _TABLES if name != what))
+    return 0
+
+
+def _experiments() -> Table:
+    table = Table(title="experiments: jaxmem run NAME [--preset PRESET] [--core CORE]")
+    for column in ("name", "what it asks", "presets", "best, where it differs from paper"):
+        table.add_column(column, overflow="fold")
+    for item in experiment.shipped().values():
+        table.add_row(item.name, item.description, ", ".join(item.presets), item.difference)
+    return table
+
+
+def _environments() -> Table:
+    table = Table(title="environments: jaxmem.envs.make(ID)")
+    for column in ("id", "horizon", "memory length", "credit length", "source"):
+        table.add_column(column, overflow="fold")
+    for env_id in registered_envs:
+        try:
+            task = spec(env_id)
+        except ConfigError as error:
+            table.add_row(env_id, "", "", "", str(error))
+            continue
+        lengths = (task.horizon, task.memory_length, task.credit_length)
+        table.add_row(task.id, *("" if n is None else str(n) for n in lengths), task.source)
+    return table
+
+
+def _names(title: str, names: list[str]) -> Table:
+    table = Table(title=title)
+    table.add_column("name")
+    for name in names:
+        table.add_row(name)
+    return table
+
+
+_TABLES = {
+    "experiments": _experiments,
+    "environments": _environments,
+    "cores": lambda: _names("cores: --core NAME", registered_cores),
+    "agents": lambda: _names("agents", registered_agents),
+}

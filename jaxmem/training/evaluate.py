@@ -1,0 +1,53 @@
+"""A trained run, loaded to be looked at."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+
+from jaxmem.config import ConfigError
+from jaxmem.training.checkpoint import Checkpoints
+from jaxmem.training.folder import RunFolder
+from jaxmem.training.loop import Program, Run
+
+
+def load_run(folder: RunFolder, checkpoint: str = "latest") -> tuple[Program, Run, int]:
+    """The program of a run, its state at a checkpoint ("latest", "previous" or a number), and that number.
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or it cannot be used.
+    """
+    program = Program(folder.read_config())
+    checkpoints = Checkpoints(folder.checkpoints, keep=None)
+    try:
+        step = checkpoints.choose(checkpoint)
+        template = jax.eval_shape(program.init, jax.random.key(0))
+        run, _ = checkpoints.restore(template, step)
+    finally:
+        checkpoints.close()
+    return program, run, step
+
+
+def take_seed(program: Program, run: Run, seed: int) -> tuple[Program, Run]:
+    """One seed out of a run of several, as a run of one.
+
+    Raises:
+        ConfigError: if the run has no such seed.
+    """
+    if not 0 <= seed < program.config.seeds:
+        raise ConfigError(f"seed is {seed}: allowed is an integer from 0 to {program.config.seeds - 1}")
+    one = jax.tree.map(lambda leaf: leaf[seed : seed + 1], run)
+    return Program(replace(program.config, seeds=1)), one
+
+
+def evaluate_run(program: Program, run: Run, episodes: int, key: jax.Array) -> dict[str, np.ndarray]:
+    """Greedy episodes of every seed: float [seeds] of mean return, success and length.
+
+    Args:
+        program: the run's program.
+        run: its state, which is only read.
+        episodes: number of episodes for each seed.
+        key: randomness of the episodes.
+    """
+    run = replace(run, eval_key=jax.random.split(key, program.config.seeds))
+    return jax.device_get(jax.jit(program.evaluate, static_argnums=1)(run, episodes))
