@@ -137,7 +137,7 @@ class DoubleDQN:
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
         """One gradient step; see `Agent.update`."""
         gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
-        metrics["grad_norm"] = optax.global_norm(gradients)
+        metrics["grad_norm"] = optax.tree.norm(gradients)
         return gradient_step(self._optimizer, state, gradients, self.options.tau), metrics
 
     def loss(self, params: Params, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[jax.Array, Metrics]:

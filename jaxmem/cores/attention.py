@@ -1,22 +1,26 @@
 """Causal attention within episodes and a window, bounded in memory for long sequences."""
 
+import functools
 import math
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
-# Up to this many queries are attended to at once. On a CPU one block is as fast as two at 250 steps.
+from jaxmem.cores.dropout import drop
+
+# Up to this many queries are attended to at once: blocks save half of the products, but gain nothing
+# on a CPU at 250 steps.
 _WHOLE = 320
 # Longer sequences are cut into at most _BLOCKS blocks of at least _SMALLEST queries.
 _BLOCKS = 8
 _SMALLEST = 128
+# Attention weights held at once: 64 MiB in float32. More are computed a few rows at a time.
+_WEIGHTS = 1 << 24
 _MASKED = -1e30
 
 
-def choose_implementation(
-    dtype: Any, head_dim: int, device: Any = None
-) -> Literal["xla", "cudnn"]:
+def choose_implementation(dtype: Any, head_dim: int, device: Any = None) -> Literal["xla", "cudnn"]:
     """Which implementation of `jax.nn.dot_product_attention` a device can run.
 
     cuDNN's fused attention needs an NVIDIA GPU of compute capability 8.0 or more, a 16-bit dtype, and
@@ -58,40 +62,61 @@ def attend(
         earliest: int32 [B, T], the first time that each step may attend to, at most its own.
         key_time: int32 [B, S] or [1, S], the time of each key.
         window: no step attends further back than `window` - 1 steps, which `earliest` must respect.
-        rate: share of attention weights that dropout sets to zero.
+        rate: dropout of attention weights, as in `drop`.
         rng: key for dropout; None switches it off.
 
     Returns:
         [B, T, N, H] in the queries' dtype.
     """
+    batch, time, heads, _ = queries.shape
+    rows = _rows_at_once(batch, heads * time * keys.shape[1])
+    if rows == batch:
+        return _attend_in_blocks(queries, keys, values, earliest, key_time, window, rate, rng)
+    groups = batch // rows
+    key_time = jnp.broadcast_to(key_time, (batch, keys.shape[1]))
+    keyed = None if rng is None else jax.random.split(rng, groups)
+
+    # Weights are computed again by the backward pass. A loop is what keeps XLA from merging the two
+    # computations, which its CPU backend does in straight-line code in spite of `prevent_cse`.
+    @functools.partial(jax.checkpoint, prevent_cse=False)
+    def group(of_rows: tuple[jax.Array, ...], key: jax.Array | None) -> jax.Array:
+        return _attend_in_blocks(*of_rows, window, rate, key)
+
+    split = tuple(x.reshape(groups, rows, *x.shape[1:]) for x in (queries, keys, values, earliest, key_time))
+    return jax.lax.map(lambda xs: group(*xs), (split, keyed)).reshape(queries.shape)
+
+
+def _rows_at_once(batch: int, weights: int) -> int:
+    """The largest divisor of `batch` for which rows of `weights` attention weights each fit the bound."""
+    return max(rows for rows in range(1, batch + 1) if batch % rows == 0 and (rows == 1 or rows * weights <= _WEIGHTS))
+
+
+def _attend_in_blocks(
+    queries: jax.Array,
+    keys: jax.Array,
+    values: jax.Array,
+    earliest: jax.Array,
+    key_time: jax.Array,
+    window: int,
+    rate: float,
+    rng: jax.Array | None,
+) -> jax.Array:
+    """`attend` by blocks of queries, each with the keys alone that it can reach."""
     time, past = queries.shape[1], keys.shape[1] - queries.shape[1]
-    if time <= _WHOLE:
-        mask = _visible(earliest, key_time, 0)
-        return weigh(queries, keys, values, mask, rate, rng)
-
-    def block(q: jax.Array, k: jax.Array, v: jax.Array, first: jax.Array, rng: Any) -> jax.Array:
-        mask = _visible(first, times, begin)
-        return weigh(q, k, v, mask, rate, rng)
-
-    size = max(_SMALLEST, math.ceil(time / _BLOCKS))
+    size = time if time <= _WHOLE else max(_SMALLEST, math.ceil(time / _BLOCKS))
     outputs = []
     for begin in range(0, time, size):
         end = min(begin + size, time)
-        # The keys that some query of this block can reach; cached ones are in no order, so all or none.
-        reach = max(0, begin - window + 1)
-        within = slice(past + reach if reach else 0, past + end)
-        times = key_time[:, within]
-        # The weights of one block at a time: the backward pass computes them again.
-        outputs.append(
-            jax.checkpoint(block)(
-                queries[:, begin:end],
-                keys[:, within],
-                values[:, within],
-                earliest[:, begin:end],
-                None if rng is None else jax.random.fold_in(rng, begin),
-            )
-        )
-    return jnp.concatenate(outputs, axis=1)
+        # Cached keys are in no order: a block that reaches one of them takes them all.
+        first = begin - window + 1
+        reached = slice(past + first if first > 0 else 0, past + end)
+        now = jnp.arange(begin, end)[:, None]
+        times = key_time[:, None, None, reached]
+        mask = (earliest[:, None, begin:end, None] <= times) & (times <= now)
+        key = None if rng is None else jax.random.fold_in(rng, begin)
+        q, k, v = queries[:, begin:end], keys[:, reached], values[:, reached]
+        outputs.append(weigh(q, k, v, mask, rate, key))
+    return outputs[0] if len(outputs) == 1 else jnp.concatenate(outputs, axis=1)
 
 
 def weigh(
@@ -109,29 +134,25 @@ def weigh(
         keys: [B, S, N, H].
         values: [B, S, N, H].
         mask: bool [B, 1, T, S] or [1, 1, T, S]; every query must see at least one key.
-        rate: share of attention weights that dropout sets to zero.
+        rate: dropout of attention weights, as in `drop`.
         rng: key for dropout; None switches it off.
 
     Returns:
         [B, T, N, H] in the queries' dtype.
     """
-    if rng is not None and rate > 0:
+    if rng is not None:
         return _weigh_and_drop(queries, keys, values, mask, rate, rng)
     time, stop = queries.shape[1], keys.shape[1]
     implementation = choose_implementation(queries.dtype, queries.shape[-1])
     if implementation == "xla" or time == 1:
         # One query gains nothing from a fused kernel.
-        return jax.nn.dot_product_attention(
-            queries, keys, values, mask=mask, implementation="xla"
-        )
+        return jax.nn.dot_product_attention(queries, keys, values, mask=mask, implementation="xla")
     # cuDNN differentiates masked attention for even lengths only: pad with a query and a key unseen.
     odd, odd_keys = time % 2, stop % 2
     queries = jnp.pad(queries, ((0, 0), (0, odd), (0, 0), (0, 0)))
     keys, values = (jnp.pad(x, ((0, 0), (0, odd_keys), (0, 0), (0, 0))) for x in (keys, values))
     mask = jnp.pad(mask, ((0, 0), (0, 0), (0, odd), (0, odd_keys)))
-    attended = jax.nn.dot_product_attention(
-        queries, keys, values, mask=mask, implementation="cudnn"
-    )
+    attended = jax.nn.dot_product_attention(queries, keys, values, mask=mask, implementation="cudnn")
     return attended[:, :time]
 
 
@@ -145,14 +166,5 @@ def _weigh_and_drop(
 ) -> jax.Array:
     logits = jnp.einsum("btnh,bsnh->bnts", queries, keys, preferred_element_type=jnp.float32)
     logits = jnp.where(mask, logits * queries.shape[-1] ** -0.5, _MASKED)
-    weights = jax.nn.softmax(logits)
-    keep = jax.random.bernoulli(rng, 1 - rate, weights.shape)
-    weights = jnp.where(keep, weights / (1 - rate), 0).astype(values.dtype)
+    weights = drop(jax.nn.softmax(logits), rate, rng).astype(values.dtype)
     return jnp.einsum("bnts,bsnh->btnh", weights, values)
-
-
-def _visible(earliest: jax.Array, key_time: jax.Array, begin: int) -> jax.Array:
-    """Mask [B, 1, T, S] of steps from time `begin` on, over keys at `key_time`."""
-    now = begin + jnp.arange(earliest.shape[1])[:, None]
-    times = key_time[:, None, None]
-    return (earliest[:, None, :, None] <= times) & (times <= now)

@@ -1,5 +1,6 @@
 """A GPT-2-style transformer (Radford et al. 2019) with a ring of cached keys and values."""
 
+from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ from flax import linen as nn
 from jaxmem.config import ConfigError, choice, integer, number
 from jaxmem.cores import positions as encodings
 from jaxmem.cores.attention import attend, weigh
+from jaxmem.cores.dropout import drop
 from jaxmem.cores.protocol import Core
 
 
@@ -31,6 +33,10 @@ class GPTState(NamedTuple):
     index: jax.Array
 
 
+Attention = Callable[[Cache, jax.Array, jax.Array, jax.Array, jax.Array | None], tuple[Cache, jax.Array]]
+"""How a layer attends: (cache, queries, keys, values, dropout key) -> (cache, attended)."""
+
+
 class Block(nn.Module):
     """Attention and MLP with layer norm before each (pre-LN), up to and after the attention itself."""
 
@@ -46,24 +52,19 @@ class Block(nn.Module):
         self.norm_mlp = _norm(self.dtype)
         self.expand = _dense(4 * self.width, self.dtype)
         self.contract = _dense(self.width, self.dtype)
-        self.drop = nn.Dropout(self.dropout)
 
-    def queries_keys_values(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Residual stream [B, T, D] -> three of [B, T, heads, head_dim]."""
-        joint = flat(self.qkv, self.norm_attention(x))
-        shape = (*x.shape[:2], self.heads, self.width // self.heads)
-        q, k, v = (part.reshape(shape) for part in jnp.split(joint, 3, axis=-1))
-        return q, k, v
+    def queries_keys_values(self, x: jax.Array, batch: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Residual stream [B * T, D] -> three of [B, T, heads, head_dim]."""
+        shape = (batch, -1, self.heads, self.width // self.heads)
+        q, k, v = jnp.split(self.qkv(self.norm_attention(x)), 3, axis=-1)
+        return q.reshape(shape), k.reshape(shape), v.reshape(shape)
 
-    def attention_rng(self, deterministic: bool) -> jax.Array | None:
-        """Key for dropout of attention weights, or None where there is none."""
-        return None if deterministic or not self.dropout else self.make_rng("dropout")
-
-    def finish(self, x: jax.Array, attended: jax.Array, deterministic: bool) -> jax.Array:
-        """Add the attention's output [B, T, heads, head_dim] and then the MLP's to x [B, T, D]."""
-        x = x + self.drop(flat(self.project,attended.reshape(x.shape)), deterministic)
-        y = flat(lambda x: self.contract(nn.gelu(self.expand(x), approximate=True)),self.norm_mlp(x))
-        return x + self.drop(y, deterministic)
+    def finish(self, x: jax.Array, attended: jax.Array, rng: jax.Array | None) -> jax.Array:
+        """Add the attention's output [B, T, heads, head_dim], then the MLP's, to x [B * T, D]."""
+        rngs = (None, None) if rng is None else jax.random.split(rng)
+        x = x + drop(self.project(attended.reshape(x.shape)), self.dropout, rngs[0])
+        hidden = nn.gelu(self.expand(self.norm_mlp(x)), approximate=True)
+        return x + drop(self.contract(hidden), self.dropout, rngs[1])
 
 
 class GPT(Core):
@@ -98,7 +99,6 @@ class GPT(Core):
     def setup(self) -> None:
         self.blocks = [Block(self.width, self.heads, self.dropout, self.dtype) for _ in range(self.layers)]
         self.norm = _norm(self.dtype)
-        self.drop = nn.Dropout(self.dropout)
         if self.positions == "learned":
             self.table = encodings.Learned(self.max_length, self.width)
 
@@ -110,19 +110,20 @@ class GPT(Core):
         return GPTState(layers, jnp.zeros((batch_size,), jnp.int32))
 
     def _step(self, state: GPTState, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[GPTState, jax.Array]:
+        batch = x.shape[0]
         index = jnp.where(start, 0, state.index)
-        slot, rows = index % self.max_length, jnp.arange(x.shape[0])
-        held = jnp.arange(self.max_length) <= index[:, None]
-        x, angles = self._embed(x[:, None], index[:, None], deterministic)
-        layers = []
-        for block, cache in zip(self.blocks, state.layers, strict=True):
-            q, k, v = _rotated(block.queries_keys_values(x), angles)
-            cache = Cache(cache.keys.at[rows, slot].set(k[:, 0]), cache.values.at[rows, slot].set(v[:, 0]))
-            rng = block.attention_rng(deterministic)
-            attended = attend(q, cache.keys, cache.values, held[:, None, None], self.dropout, rng)
-            x = block.finish(x, attended, deterministic)
-            layers.append(cache)
-        return GPTState(tuple(layers), index + 1), self.norm(x)[:, 0]
+        rows, slot = jnp.arange(batch), index % self.max_length
+        held = (jnp.arange(self.max_length) <= index[:, None])[:, None, None]
+
+        def attention(
+            cache: Cache, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None
+        ) -> tuple[Cache, jax.Array]:
+            keys = cache.keys.at[rows, slot].set(k[:, 0])
+            values = cache.values.at[rows, slot].set(v[:, 0])
+            return Cache(keys, values), weigh(q, keys, values, held, self.dropout, rng)
+
+        layers, y = self._transform(state.layers, x, index[:, None], attention, deterministic)
+        return GPTState(layers, index + 1), y
 
     def _unroll(
         self, state: GPTState | None, x: jax.Array, start: jax.Array, deterministic: bool
@@ -130,46 +131,63 @@ class GPT(Core):
         time, batch = start.shape
         before = jnp.zeros((batch,), jnp.int32) if state is None else state.index
         position = episode_positions(before, start)
-        steps = jnp.arange(time)
-        # The first time, counted from this chunk's start, that each step may attend to. Earlier steps of
-        # another episode or beyond the window lie before it, in the chunk and in the cache alike.
-        earliest = steps - jnp.minimum(position, self.max_length - 1)
-        key_time = steps[None]
-        if state is not None:
-            key_time = jnp.concatenate(
-                [cached_times(before, self.max_length), jnp.broadcast_to(key_time, (batch, time))],
-                1,
-            )
-        x, angles = self._embed(x.swapaxes(0, 1), position, deterministic)
         after = position[:, -1] + 1
-        empty = self.initial_state(batch)
-        layers = []
-        for block, cache in zip(self.blocks, (state or empty).layers, strict=True):
-            q, k, v = _rotated(block.queries_keys_values(x), angles)
-            rng = block.attention_rng(deterministic)
-            if state is None:
-                keys, values = k, v
-            else:
-                keys = jnp.concatenate([cache.keys, k], axis=1)
-                values = jnp.concatenate([cache.values, v], axis=1)
-            attended = attend(
-                q, keys, values, earliest, key_time, self.max_length, self.dropout, rng
-            )
-            x = block.finish(x, attended, deterministic)
-            layers.append(Cache(write_back(cache.keys, k, after), write_back(cache.values, v, after)))
-        return GPTState(tuple(layers), after), self.norm(x).swapaxes(0, 1)
+        # The first time, counted from this chunk's start, that each step may attend to. Steps of another
+        # episode or beyond the window lie before it, whether they are in the chunk or in the cache.
+        key_time = jnp.arange(time)[None]
+        earliest = key_time - jnp.minimum(position, self.max_length - 1)
+        if state is not None:
+            cached = cached_times(before, self.max_length)
+            key_time = jnp.concatenate([cached, jnp.repeat(key_time, batch, axis=0)], axis=1)
 
-    def _embed(
-        self, x: jax.Array, position: jax.Array, deterministic: bool
-    ) -> tuple[jax.Array, tuple[jax.Array, jax.Array] | None]:
-        """Add positions to x [B, T, D] and drop; returns it and, for rotary, the angles."""
+        def attention(
+            cache: Cache, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None
+        ) -> tuple[Cache, jax.Array]:
+            written = Cache(write_back(cache.keys, k, after), write_back(cache.values, v, after))
+            if state is not None:
+                k = jnp.concatenate([cache.keys, k], axis=1)
+                v = jnp.concatenate([cache.values, v], axis=1)
+            window = self.max_length
+            return written, attend(q, k, v, earliest, key_time, window, self.dropout, rng)
+
+        caches = (self.initial_state(batch) if state is None else state).layers
+        x = x.swapaxes(0, 1).reshape(batch * time, self.width)
+        layers, y = self._transform(caches, x, position, attention, deterministic)
+        return GPTState(layers, after), y.reshape(batch, time, self.width).swapaxes(0, 1)
+
+    def _transform(
+        self,
+        caches: tuple[Cache, ...],
+        x: jax.Array,
+        position: jax.Array,
+        attention: Attention,
+        deterministic: bool,
+    ) -> tuple[tuple[Cache, ...], jax.Array]:
+        """All blocks, on x [B * T, D] at position [B, T]; returns the caches and outputs [B * T, D].
+
+        Rows and steps share one axis because XLA's CPU backend turns the weight gradient of a product
+        with two leading axes into strided copies, which double the time of an update.
+        """
+        active = not deterministic and self.dropout > 0
+        rng = self.make_rng("dropout") if active else None
+        rngs = [None] * (1 + 2 * self.layers) if rng is None else list(jax.random.split(rng, 1 + 2 * self.layers))
+        angles = None
         if self.positions == "sine":
-            x = x + encodings.sine(position, self.width).astype(self.dtype)
+            x = x + encodings.sine(position, self.width).astype(self.dtype).reshape(x.shape)
         elif self.positions == "learned":
-            x = x + self.table(position).astype(self.dtype)
-        rotary = self.positions == "rotary"
-        angles = encodings.rotation(position, self.width // self.heads) if rotary else None
-        return self.drop(x, deterministic), angles
+            x = x + self.table(position).astype(self.dtype).reshape(x.shape)
+        elif self.positions == "rotary":
+            angles = encodings.rotation(position, self.width // self.heads)
+        x = drop(x, self.dropout, rngs[0])
+        layers = []
+        for i, (block, cache) in enumerate(zip(self.blocks, caches, strict=True)):
+            q, k, v = block.queries_keys_values(x, position.shape[0])
+            if angles is not None:
+                q, k = encodings.rotate(q, angles), encodings.rotate(k, angles)
+            cache, attended = attention(cache, q, k, v, rngs[2 * i + 1])
+            x = block.finish(x, attended, rngs[2 * i + 2])
+            layers.append(cache)
+        return tuple(layers), self.norm(x)
 
 
 def episode_positions(before: jax.Array, start: jax.Array) -> jax.Array:
@@ -194,22 +212,9 @@ def write_back(cached: jax.Array, chunk: jax.Array, index: jax.Array) -> jax.Arr
     return jnp.where((time >= 0)[:, :, None, None], taken, cached)
 
 
-def _rotated(
-    qkv: tuple[jax.Array, jax.Array, jax.Array], angles: tuple[jax.Array, jax.Array] | None
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    q, k, v = qkv
-    if angles is None:
-        return qkv
-    return encodings.rotate(q, angles), encodings.rotate(k, angles), v
-
-
 def _norm(dtype: Any) -> nn.LayerNorm:
     return nn.LayerNorm(epsilon=1e-5, dtype=dtype)
 
 
 def _dense(features: int, dtype: Any) -> nn.Dense:
     return nn.Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(0.02))
-
-
-def flat(f, x):
-    return f(x.reshape(-1, x.shape[-1])).reshape(*x.shape[:-1], -1)

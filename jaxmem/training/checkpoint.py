@@ -100,7 +100,7 @@ class Checkpoints:
             record = self._manager.restore(step, args=ocp.args.Composite(**{_META: ocp.args.JsonRestore()}))[_META]
             signature, digests, meta = record["signature"], record["digests"], record["meta"]
         except Exception as error:
-            raise CheckpointError(f"checkpoint {where} is damaged: {_first_line(error)}") from error
+            raise _damaged(where, _first_line(error)) from error
         if signature != _signature(template):
             raise CheckpointError(
                 f"checkpoint {where} was written by another configuration: {_difference(signature, template)}"
@@ -113,15 +113,19 @@ class Checkpoints:
             )[_ARRAYS]
             arrays = [np.asarray(restored[name]) for name in targets]
         except Exception as error:
-            raise CheckpointError(f"checkpoint {where} is damaged: {_first_line(error)}") from error
+            raise _damaged(where, _first_line(error)) from error
         if [_digest(array) for array in arrays] != digests:
-            raise CheckpointError(f"checkpoint {where} is damaged: its arrays are not those that were saved")
+            raise _damaged(where, "its arrays are not those that were saved")
         plain = jax.tree.unflatten(structure, arrays)
         return jax.tree.map(_typed, template, plain), meta
 
     def close(self) -> None:
         """Release Orbax's threads."""
         self._manager.close()
+
+
+def _damaged(where: Path, reason: str) -> CheckpointError:
+    return CheckpointError(f"checkpoint {where} is damaged (--checkpoint previous takes the one before): {reason}")
 
 
 def _is_key(leaf: Any) -> bool:
@@ -165,7 +169,9 @@ def _difference(signature: list[str], template: Any) -> str:
 
 
 def _digest(array: np.ndarray) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=16).hexdigest()
+    # As bytes, since bfloat16 has no buffer of its own.
+    content = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    return hashlib.blake2b(content.data, digest_size=16).hexdigest()
 
 
 def _first_line(error: BaseException) -> str:

@@ -81,9 +81,7 @@ def test_agrees_with_a_float64_recursion(trace, lambda_):
 
 def test_gradient_reaches_the_taken_values_and_nothing_else():
     def total(q_tm1, q_value, q_selector):
-        return jnp.sum(
-            double_q_lambda(q_tm1, A_TM1, R_T, jnp.full(3, 0.9), q_value, q_selector, GOES_ON, 0.5, "peng")
-        )
+        return jnp.sum(double_q_lambda(q_tm1, A_TM1, R_T, jnp.full(3, 0.9), q_value, q_selector, GOES_ON, 0.5, "peng"))
 
     d_q, d_value, d_selector = jax.grad(total, argnums=(0, 1, 2))(Q_TM1, Q_VALUE, Q_SELECTOR)
     np.testing.assert_array_equal(d_q, [[-1, 0], [0, -1], [-1, 0]])

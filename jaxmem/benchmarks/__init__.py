@@ -1,0 +1,1 @@
+"""Figures that `jaxmem bench` measures and prints."""

@@ -1,0 +1,175 @@
+"""`jaxmem bench`: measure environments, cores and their memory."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from jaxmem.benchmarks import core_tables, machine
+from jaxmem.benchmarks import cores as core_bench
+from jaxmem.benchmarks import envs as env_bench
+from jaxmem.benchmarks.report import Table
+from jaxmem.benchmarks.timing import Repeats
+from jaxmem.cli.arguments import Parser, count
+from jaxmem.config import ConfigError, lookup
+from jaxmem.cores import options as core_options
+from jaxmem.cores import registered_cores
+from jaxmem.envs import options as env_options
+from jaxmem.training.folder import write_atomically
+from jaxmem.training.progress import Display
+
+_FULL = {
+    "lengths": [50, 250, 1500],
+    "batch_size": 32,
+    "act_batch": 16,
+    "width": 128,
+    "envs": 1024,
+    "env_steps": 256,
+    "matmul": 2048,
+    "repeats": 5,
+}
+_QUICK = {
+    "lengths": [4],
+    "batch_size": 2,
+    "act_batch": 2,
+    "width": 8,
+    "envs": 4,
+    "env_steps": 8,
+    "matmul": 32,
+    "repeats": 2,
+}
+_MIN_SECONDS = 0.3
+# What compiling takes, as steps of an episode that would take about as long; the expected end follows from it.
+_COMPILE_STEPS = 200
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; see `jaxmem bench --help`."""
+    options = _parse(arguments)
+    what = {name: lookup(_MEASURES, name, "benchmark") for name in options.what or _MEASURES}
+    if options.out is not None and not options.out.absolute().parent.is_dir():
+        raise ConfigError(f"--out is {str(options.out)!r}: allowed is a file in a folder that exists")
+    # Everything is checked before anything is measured.
+    planned = [prepare(options) for prepare in what.values()]
+    found = [machine.describe(arguments)]
+    console = Console(width=None if Console().is_terminal else 200, highlight=False)
+    console.print(found[0].rich())
+    for run in [*planned, lambda: [machine.peak_memory()]]:
+        for table in run():
+            found.append(table)
+            console.print(table.rich())
+    if options.out is not None:
+        write_atomically(options.out, "# Benchmarks\n\n" + "\n".join(table.markdown() for table in found))
+        console.print(f"written to {options.out}", markup=False)
+    return 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = Parser("bench", "Measure environments, memory cores and their memory on the default device.")
+    parser.add_argument("what", nargs="*", help=f"what to measure: {', '.join(_MEASURES)} (default: all)")
+    parser.add_argument("--lengths", nargs="+", type=_length, metavar="T", help="steps of an episode (50 250 1500)")
+    parser.add_argument("--cores", nargs="+", metavar="CORE", help="memory cores (all)")
+    parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update (32)")
+    parser.add_argument("--act-batch", type=count, metavar="N", help="rows that act side by side (16)")
+    parser.add_argument("--width", type=count, metavar="N", help="width of the cores (128)")
+    parser.add_argument("--dropout", type=float, metavar="RATE", help="measure learning with this dropout, too")
+    parser.add_argument("--ids", nargs="+", metavar="ID", help="environments (all of jaxmem's own)")
+    parser.add_argument("--envs", type=count, metavar="N", help="environments side by side (1024)")
+    parser.add_argument("--env-steps", type=count, metavar="N", help="steps of each in one compiled call (256)")
+    parser.add_argument("--matmul", type=count, metavar="N", help="size of the matrices of the reference (2048)")
+    parser.add_argument("--repeats", type=count, metavar="N", help="repeats of each measurement (5)")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables as Markdown, too")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes: see that it works, not how fast")
+    options = parser.parse_args(arguments)
+    for name, value in (_QUICK if options.quick else _FULL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def _length(text: str) -> int:
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 2:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= 2")
+    return value
+
+
+def _repeats(options: argparse.Namespace) -> Repeats:
+    return Repeats(options.repeats, 0.0 if options.quick else _MIN_SECONDS)
+
+
+def _environments(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    ids = tuple(dict.fromkeys(options.ids or env_bench.own_ids()))
+    for id in ids:
+        env_options(id).make()
+    bench = env_bench.EnvBench(ids, options.envs, options.env_steps, _repeats(options))
+
+    def run() -> list[Table]:
+        progress = _Progress(len(ids))
+        with progress:
+            return [env_bench.measure(bench, lambda id: progress.begin(f"environment {id}", 1))]
+
+    return run
+
+
+def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    names = tuple(dict.fromkeys(options.cores or registered_cores))
+    for name in names:
+        core_options(name)
+    bench = core_bench.CoreBench(
+        cores=names,
+        lengths=tuple(sorted(set(options.lengths))),
+        batch_size=options.batch_size,
+        act_batch=options.act_batch,
+        width=options.width,
+        dropout=options.dropout,
+        matmul=options.matmul,
+        repeats=_repeats(options),
+    )
+    cases = bench.cases()
+    for case in cases:
+        core_bench.make_agent(bench, case)
+
+    def run() -> list[Table]:
+        weights = [_COMPILE_STEPS + case.length for case in cases]
+        figures = []
+        with _Progress(sum(weights)) as progress:
+            for case, weight in zip(cases, weights, strict=True):
+                progress.begin(f"core {case}", weight)
+                figures.append(core_bench.measure(bench, case))
+        return core_tables.tables(bench, figures)
+
+    return run
+
+
+_MEASURES = {"envs": _environments, "cores": _cores}
+
+
+class _Progress:
+    """What is being measured and when it will be over, on stderr, so that stdout holds nothing but the tables."""
+
+    def __init__(self, total: int) -> None:
+        """`total` is the sum of all weights."""
+        self._display = Display(total, Console(stderr=True, soft_wrap=True, highlight=False))
+        self._done = self._current = 0
+
+    def __enter__(self) -> "_Progress":
+        self._display.begin(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.end()
+
+    def begin(self, text: str, weight: int) -> None:
+        """The next measurement starts, with this share of the whole; the one before is done."""
+        self._done += self._current
+        self._current = weight
+        if self._done:
+            self._display.advance(self._done, f"measuring {text}", force=True)
+        else:
+            # Nothing is known yet about how long it takes.
+            self._display.say(f"measuring {text}")

@@ -1,0 +1,136 @@
+"""Everything a user can get wrong is one line and exit status 2."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from jaxmem import experiment
+from jaxmem.cli.main import main
+from jaxmem.config import Config
+
+FIELDS = experiment.find("quickstart").config()
+
+
+def fails(arguments: list[str], capsys) -> str:
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("jaxmem: ")
+    assert captured.err.count("\n") == 1, captured.err
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["nosuch"], "unknown command 'nosuch'"),
+        (["run"], "no experiment given"),
+        (["run", "nosuch"], "unknown experiment 'nosuch'"),
+        (["run", "quickstrat"], "did you mean 'quickstart'"),
+        (["run", "nosuch.py"], "no experiment file at nosuch.py"),
+        (["run", "quickstart", "--core", "nosuch"], "gpt, lstm, gru, mlp"),
+        (["run", "quickstart", "--preset", "nosuch"], "known are best"),
+        (["run", "quickstart", "--env.length", "0"], "env.length is 0: allowed is an integer from 1"),
+        (["run", "quickstart", "--agent.batch-size", "-1"], "agent.batch_size is -1: allowed is an integer >= 1"),
+        (["run", "quickstart", "--agent.batch-size", "banana"], "'banana' (expected --agent.batch-size INT)"),
+        (["run", "quickstart", "--agent.batchsize", "3"], "--agent.batchsize, 3 (perhaps --agent.batch-size INT)"),
+        (["run", "quickstart", "--agent.batch-size"], "Missing value for argument '--agent.batch-size'"),
+        (["run", "quickstart", "extra"], "Unrecognized options: extra"),
+        (["run", "quickstart", "--core.heads", "3"], "core.heads is 3: allowed is a divisor of core.width = 64"),
+        (["run", "quickstart", "--core.width", "32"], "core.width is 32: the gpt core needs the width of its input"),
+        (["run", "quickstart", "--core.name", "lstm"], "choose a core with --core NAME"),
+        (["run", "quickstart", "--loop.episodes", "2000000000"], "a run has at most"),
+        (["run", "--resume", "nosuch"], "no run folder at nosuch"),
+        (["run", "quickstart", "--resume", "nosuch"], "'quickstart' cannot be given beside it"),
+        (["run", "--resume", "nosuch", "--seeds", "3"], "'--seeds' cannot be given beside it"),
+        (["plot"], "the following arguments are required"),
+        (["plot", "nosuch"], "no run folder at nosuch"),
+        (["evaluate", "nosuch"], "no run folder at nosuch"),
+        (["evaluate", "nosuch", "--episodes", "0"], "'0' is not an integer >= 1"),
+        (["render"], "no environment given"),
+        (["render", "nosuch"], "unknown environment 'nosuch'"),
+        (["render", "CartPole-v1"], "has no picture"),
+        (["render", "PassiveTMaze-v0", "--length", "0"], "env.length is 0"),
+        (["render", "PassiveTMaze-v0", "--out", "x.txt"], ".gif or .png"),
+        (["list", "nosuch"], "unknown list 'nosuch'"),
+    ],
+)
+def test_wrong_arguments(arguments, says, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert says in fails(arguments, capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def numeric_fields() -> list[str]:
+    found = []
+    for group in (FIELDS, FIELDS.env, FIELDS.core, FIELDS.agent, FIELDS.network, FIELDS.loop):
+        for field in dataclasses.fields(group):
+            if not isinstance(getattr(group, field.name), Config) and field.name not in ("id", "name"):
+                found.append(f"{group.path}.{field.name}".lstrip("."))
+    return found
+
+
+@pytest.mark.parametrize("field", numeric_fields())
+def test_no_field_takes_a_banana(field, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    flag = "--" + field.replace("_", "-")
+    error = fails(["run", "quickstart", flag, "banana"], capsys)
+    # A switch takes no value, so the word is what is left over; everything else names its field.
+    assert field in error or flag in error or "banana" in error
+
+
+@pytest.mark.parametrize("where", ["file/inside", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_written(where, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text("not a folder")
+    assert "cannot be written" in fails(["run", "quickstart", "--runs", where], capsys)
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (None, "has no config.json"),
+        ("{", "cannot be read"),
+        ("[]", "is not the configuration of a run"),
+        ('{"config": {"env": 3}}', "not the configuration of a run"),
+        (json.dumps({"config": FIELDS.to_json() | {"seeds": 0}}), "seeds is 0"),
+        (json.dumps({"config": FIELDS.to_json() | {"surprise": 1}}), "surprise"),
+    ],
+)
+@pytest.mark.parametrize("command", [["run", "--resume"], ["evaluate"], ["plot"]], ids=" ".join)
+def test_folders_that_hold_no_run(command, config, says, capsys, tmp_path):
+    if config is not None:
+        (tmp_path / "config.json").write_text(config)
+    assert says in fails([*command, str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        ("1 / 0", "ZeroDivisionError"),
+        ("x = 1", "has no list EXPERIMENTS"),
+        ("EXPERIMENTS = 3", "has no list EXPERIMENTS"),
+        ("import nosuchmodule", "nosuchmodule"),
+    ],
+)
+def test_broken_experiment_files(code, says, capsys, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(code)
+    assert says in fails(["run", str(path)], capsys)
+
+
+def test_help_and_lists(capsys):
+    assert main(["--help"]) == 0
+    assert main(["--version"]) == 0
+    for command in ("run", "plot", "evaluate", "render", "list"):
+        try:
+            assert main([command, "--help"]) == 0
+        except SystemExit as done:
+            assert done.code == 0
+    for what in ("experiments", "cores", "agents"):
+        assert main(["list", what]) == 0
+    output = capsys.readouterr().out
+    for name in ("passive_tmaze_1500", "active_tmaze_500", "quickstart", "lstm", "ddqn"):
+        assert name in output

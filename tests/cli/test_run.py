@@ -1,0 +1,142 @@
+"""`jaxmem run` as a user runs it: to the end, stopped, killed, resumed."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from support import assert_same_bits
+
+from jaxmem.cli.main import main
+from jaxmem.training.evaluate import load_run
+from jaxmem.training.folder import RunFolder
+
+TINY = Path(__file__).parent.parent / "data" / "tiny.py"
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> dict[str, str]:
+    """One compilation cache for all processes of this module."""
+    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")), "PYTHONUNBUFFERED": "1"}
+
+
+def jaxmem(environment, *arguments, **options) -> subprocess.Popen:
+    command = [sys.executable, "-m", "jaxmem.cli.main", *map(str, arguments)]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=environment, **(pipes | options))
+
+
+@pytest.fixture(scope="module")
+def whole(runs, environment) -> tuple[RunFolder, str]:
+    """A run that was never stopped."""
+    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", "whole", "--loop.episodes", 120)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    return RunFolder(runs / "tiny" / "whole"), output
+
+
+def assert_same_end(folder: RunFolder, other: RunFolder) -> None:
+    assert_same_bits(load_run(folder)[1], load_run(other)[1])
+
+
+def rows_without_time(folder: RunFolder) -> list[dict]:
+    with folder.metrics_file.open(newline="") as file:
+        return [{k: v for k, v in row.items() if k != "wall_s"} for row in csv.DictReader(file)]
+
+
+def test_a_run_writes_what_it_promises_and_says_where(whole):
+    folder, output = whole
+    for path in (folder.config_file, folder.metrics_file, folder.checkpoints, folder.curve):
+        assert path.exists()
+        assert str(path) in output
+    assert list(folder.path.rglob("events.out.tfevents*"))
+    rows = folder.read_metrics()
+    columns = ["seed", "env_steps", "episodes", "updates", "wall_s", "train/return", "eval/return", "eval/success"]
+    assert set(columns) <= set(rows[0])
+    assert [row["seed"] for row in rows[:4]] == [0, 1, 0, 1]
+    # 6 random episodes and 120 more, 4 steps each, evaluated every 8.
+    assert (rows[-1]["episodes"], rows[-1]["env_steps"], rows[-1]["updates"]) == (126, 504, 60)
+    assert len(rows) == 2 * (1 + 15)
+    assert all(0 <= row["eval/success"] <= 1 for row in rows)
+    assert all(a["wall_s"] <= b["wall_s"] for a, b in zip(rows, rows[1:], strict=False))
+    assert "compiled in" in output
+    assert "greedy return" in output
+    assert json.loads(folder.config_file.read_text())["config"]["loop"]["episodes"] == 120
+
+
+@pytest.mark.parametrize("ask", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
+def test_resumed_run_ends_in_the_same_bits(ask, runs, environment, whole):
+    name = ask.name.lower()
+    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", name, "--loop.episodes", 120)
+    folder = RunFolder(runs / "tiny" / name)
+    deadline = time.monotonic() + 240
+    while not (folder.metrics_file.exists() and len(folder.read_metrics()) >= 6):
+        assert process.poll() is None or time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.01)
+    process.send_signal(ask)
+    output = process.communicate(timeout=120)[0]
+    finished = len(folder.read_metrics()) == len(whole[0].read_metrics())
+    assert not finished, "the run ended before it could be stopped"
+    if ask == signal.SIGINT:
+        assert process.returncode == 130
+        assert f"go on with: jaxmem run --resume {folder.path}" in output
+    resumed = jaxmem(environment, "run", "--resume", folder.path)
+    output = resumed.communicate(timeout=240)[0]
+    assert resumed.returncode == 0, output
+    assert rows_without_time(folder) == rows_without_time(whole[0])
+    assert_same_end(folder, whole[0])
+
+
+def test_damaged_checkpoint_is_refused_and_the_previous_one_goes_on(runs, environment, whole, capsys):
+    folder = RunFolder(runs / "tiny" / "damaged")
+    subprocess.run(["cp", "-r", whole[0].path, folder.path], check=True)
+    steps = sorted(int(path.name) for path in folder.checkpoints.iterdir() if path.name.isdigit())
+    files = [path for path in (folder.checkpoints / str(steps[-1])).rglob("*") if path.is_file()]
+    largest = max(files, key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size // 2)
+    assert main(["run", "--resume", str(folder.path)]) == 2
+    error = capsys.readouterr().err
+    assert "damaged" in error
+    assert "--checkpoint previous" in error
+    assert error.count("\n") == 1
+    resumed = jaxmem(environment, "run", "--resume", folder.path, "--checkpoint", "previous")
+    assert resumed.communicate(timeout=240)[0].count("Traceback") == 0
+    assert resumed.returncode == 0
+    assert_same_end(folder, whole[0])
+
+
+def test_a_finished_run_resumes_to_nothing(whole, environment):
+    before = rows_without_time(whole[0])
+    resumed = jaxmem(environment, "run", "--resume", whole[0].path)
+    assert "done in" in resumed.communicate(timeout=240)[0]
+    assert resumed.returncode == 0
+    assert rows_without_time(whole[0]) == before
+
+
+def test_evaluate_and_plot_read_the_run(whole, capsys, tmp_path):
+    path = str(whole[0].path)
+    assert main(["evaluate", path, "--episodes", "8"]) == 0
+    output = capsys.readouterr().out
+    assert "return" in output
+    assert main(["evaluate", path, "--episodes", "8", "--only", "1"]) == 0
+    assert main(["evaluate", path, "--only", "2"]) == 2
+    assert "allowed is an integer from 0 to 1" in capsys.readouterr().err
+    picture = tmp_path / "both.png"
+    assert main(["plot", path, path, "--out", str(picture)]) == 0
+    assert picture.stat().st_size > 1000
+    assert main(["plot", path, "--out", "x.txt"]) == 2
+
+
+def test_a_run_that_is_there_already_is_not_overwritten(whole, runs, capsys):
+    assert main(["run", str(TINY), "--runs", str(runs), "--id", "whole"]) == 2
+    assert "holds a run already" in capsys.readouterr().err

@@ -1,0 +1,37 @@
+"""What several tests share: a small run, and comparisons to the bit."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem import agents, cores, envs
+from jaxmem.networks import NetworkOptions
+from jaxmem.training import LoopOptions, RunConfig
+
+
+def small_config(**changes: Any) -> RunConfig:
+    """A passive T-Maze of length 3 with a transformer that drops out, four episodes an iteration."""
+    settings: dict[str, Any] = dict(
+        env=envs.options("PassiveTMaze-v0", length=3),
+        core=cores.options("gpt", width=8),
+        agent=agents.options("ddqn", batch_size=4, learning_rate=1e-2),
+        network=NetworkOptions(obs_embed=4, action_embed=4, head=(8,)),
+        loop=LoopOptions(episodes=40, collect=4, updates=2, random_episodes=6, eval_every=8, eval_episodes=4),
+        seeds=2,
+    )
+    return RunConfig(**(settings | changes))
+
+
+def plain(tree: Any) -> list[np.ndarray]:
+    """Leaves as NumPy arrays, random keys as the integers they hold."""
+    leaves = jax.tree.leaves(tree)
+    is_key = [jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) for leaf in leaves]
+    return [np.asarray(jax.random.key_data(a) if k else a) for a, k in zip(leaves, is_key, strict=True)]
+
+
+def assert_same_bits(one: Any, other: Any) -> None:
+    """Every leaf of two trees is equal to the last bit."""
+    for a, b in zip(plain(one), plain(other), strict=True):
+        np.testing.assert_array_equal(a, b)
