@@ -88,7 +88,6 @@ $(DEV_STAMP): pyproject.toml
 
 # $(call install,REQUIREMENT): an editable install into .venv, which is made first where there is none to use.
 define install
-@rm -f $@
 @set -e; \
 for python in $(CANDIDATES) none; do if "$$python" $(FITS) 2>/dev/null; then break; fi; done; \
 if [ "$$python" = none ]; then \
@@ -97,6 +96,7 @@ if [ "$$python" = none ]; then \
   exit 1; \
 fi; \
 echo 'installing jaxmem into $(VENV) ...'; \
+rm -f $@; \
 if [ -n '$(OTHER)' ] || ! $(BIN)/python $(FITS) 2>/dev/null; then rm -rf $(VENV); fi; \
 if [ -n '$(UV)' ]; then \
   [ -d $(VENV) ] || '$(UV)' venv --quiet --python "$$python" $(VENV); \

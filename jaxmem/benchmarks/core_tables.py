@@ -72,8 +72,8 @@ def learning(bench: CoreBench, figures: list[Figures]) -> Table:
         rows,
         (
             f"A whole update: three forward passes, one backward pass, optimiser, targets. {_repeats(bench)}",
-            "GFLOP: matrix products as traced, bodies of scans times their length; all else is not counted. "
-            "GFLOP by XLA: cost analysis of the compiled update, which counts bodies of loops once and activations too.",
+            "GFLOP: matrix products in the compiled update, those in loops times the loop's length; nothing else. "
+            "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too.",
             f"% of matmul: GFLOP/s at the median time, relative to the best float32 product of {size} x {size} "
             "matrices, timed in turn with the update. Target: 50 or more for the transformer at T >= 250, dropout 0.",
         ),

@@ -19,7 +19,7 @@ class Program:
         compile_seconds: tracing and compiling.
         total_bytes: arguments, outputs and temporary arrays; donated arguments count once.
         temporary_bytes: temporary arrays alone.
-        flops: operations in matrix products, see `jaxmem.benchmarks.flops`.
+        flops: operations in matrix products, see `jaxmem.benchmarks.flops`; NaN where they cannot be counted.
         xla_flops: XLA's own count, which takes bodies of loops once; NaN where the backend gives none.
     """
 
@@ -27,15 +27,14 @@ class Program:
     compile_seconds: float
     total_bytes: int
     temporary_bytes: int
-    flops: int
+    flops: float
     xla_flops: float
 
 
 def build(function: Callable[..., Any], *arguments: Any, donate: tuple[int, ...] = ()) -> Program:
     """Compile `function` for these arguments without running it; `donate` names those it may overwrite."""
     began = time.perf_counter()
-    traced = jax.jit(function, donate_argnums=donate).trace(*arguments)
-    compiled = traced.lower().compile()
+    compiled = jax.jit(function, donate_argnums=donate).lower(*arguments).compile()
     seconds = time.perf_counter() - began
     memory: Any = compiled.memory_analysis()
     cost: Any = compiled.cost_analysis() or {}
@@ -45,6 +44,6 @@ def build(function: Callable[..., Any], *arguments: Any, donate: tuple[int, ...]
         compile_seconds=seconds,
         total_bytes=held + memory.temp_size_in_bytes,
         temporary_bytes=memory.temp_size_in_bytes,
-        flops=matmul_flops(traced.jaxpr.jaxpr),
+        flops=matmul_flops(compiled.as_text() or ""),
         xla_flops=float(cost.get("flops", float("nan"))),
     )

@@ -70,9 +70,9 @@ def interleave(functions: Mapping[str, Callable[[], Any]], repeats: Repeats) -> 
     for name, function in functions.items():
         # The first call also allocates memory; the second one shows how long a call takes.
         _seconds(function, 1)
-        seconds = _seconds(function, 1)
-        longest = max(longest, seconds)
-        calls[name] = max(1, math.ceil(repeats.min_seconds / max(seconds, 1e-9)))
+        one = _seconds(function, 1)
+        longest = max(longest, one)
+        calls[name] = max(1, math.ceil(repeats.min_seconds / max(one, 1e-9)))
     rounds = min(repeats.count, _SLOW_REPEATS) if longest > _SLOW_SECONDS else repeats.count
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(rounds):

@@ -15,7 +15,11 @@ from jaxmem.cores.protocol import Core
 
 
 class Cache(NamedTuple):
-    """Keys and values of one layer, [B, max_length, heads, head_dim]; step p is in slot p % max_length."""
+    """Keys and values of one layer, [B, heads, head_dim, max_length]; step p is in slot p % max_length.
+
+    Slots come last because that is how XLA's matrix products with a single query want both of them:
+    any other order costs a transposed copy of the whole cache at every step.
+    """
 
     keys: jax.Array
     values: jax.Array
@@ -104,7 +108,7 @@ class GPT(Core):
 
     def initial_state(self, batch_size: int) -> GPTState:
         """An empty cache: zeros, and an index of 0."""
-        shape = (batch_size, self.max_length, self.heads, self.width // self.heads)
+        shape = (batch_size, self.heads, self.width // self.heads, self.max_length)
         # Each array is its own: a donated state may not hold one buffer twice.
         layers = tuple(Cache(jnp.zeros(shape, self.dtype), jnp.zeros(shape, self.dtype)) for _ in range(self.layers))
         return GPTState(layers, jnp.zeros((batch_size,), jnp.int32))
@@ -118,9 +122,11 @@ class GPT(Core):
         def attention(
             cache: Cache, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None
         ) -> tuple[Cache, jax.Array]:
-            keys = cache.keys.at[rows, slot].set(k[:, 0])
-            values = cache.values.at[rows, slot].set(v[:, 0])
-            return Cache(keys, values), weigh(q, keys, values, held, self.dropout, rng)
+            cache = Cache(
+                cache.keys.at[rows, :, :, slot].set(k[:, 0]),
+                cache.values.at[rows, :, :, slot].set(v[:, 0]),
+            )
+            return cache, weigh(q, *by_slot(cache), held, self.dropout, rng)
 
         layers, y = self._transform(state.layers, x, index[:, None], attention, deterministic)
         return GPTState(layers, index + 1), y
@@ -145,8 +151,9 @@ class GPT(Core):
         ) -> tuple[Cache, jax.Array]:
             written = Cache(write_back(cache.keys, k, after), write_back(cache.values, v, after))
             if state is not None:
-                k = jnp.concatenate([cache.keys, k], axis=1)
-                v = jnp.concatenate([cache.values, v], axis=1)
+                keys, values = by_slot(cache)
+                k = jnp.concatenate([keys, k], axis=1)
+                v = jnp.concatenate([values, v], axis=1)
             window = self.max_length
             return written, attend(q, k, v, earliest, key_time, window, self.dropout, rng)
 
@@ -205,11 +212,16 @@ def cached_times(index: jax.Array, length: int) -> jax.Array:
     return -1 - (index[:, None] - 1 - jnp.arange(length)) % length
 
 
+def by_slot(cache: Cache) -> tuple[jax.Array, jax.Array]:
+    """Keys and values as attention takes them, [B, max_length, heads, head_dim]."""
+    return cache.keys.transpose(0, 3, 1, 2), cache.values.transpose(0, 3, 1, 2)
+
+
 def write_back(cached: jax.Array, chunk: jax.Array, index: jax.Array) -> jax.Array:
-    """The ring [B, S, N, H] after a chunk [B, T, N, H], where the episodes have `index` [B] steps."""
-    time = chunk.shape[1] + cached_times(index, cached.shape[1])
+    """The ring [B, N, H, S] after a chunk [B, T, N, H], where the episodes have `index` [B] steps."""
+    time = chunk.shape[1] + cached_times(index, cached.shape[-1])
     taken = jnp.take_along_axis(chunk, jnp.maximum(time, 0)[:, :, None, None], axis=1)
-    return jnp.where((time >= 0)[:, :, None, None], taken, cached)
+    return jnp.where((time >= 0)[:, None, None], taken.transpose(0, 2, 3, 1), cached)
 
 
 def _norm(dtype: Any) -> nn.LayerNorm:

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.cores.recurrence import (
     Recur,
     RecurrentCore,
@@ -30,7 +31,7 @@ class GRULayer(RecurrentLayer):
         """Inputs [..., D] -> projected [..., 3 width], and the recurrence."""
         features = 3 * self.width
         projected = orthogonal_dense(features, self.dtype)(x)
-        kernel = self.param("recurrent", nn.initializers.orthogonal(), (self.width, features))
+        kernel = self.param("recurrent", orthogonal, (self.width, features))
         kernel = kernel.astype(self.dtype)
         bias = self.param("recurrent_bias", nn.initializers.zeros, (self.width,))
 

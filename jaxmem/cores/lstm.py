@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import number
+from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.cores.recurrence import (
     Recur,
     RecurrentCore,
@@ -43,7 +44,7 @@ class LSTMLayer(RecurrentLayer):
             return jnp.zeros(shape, dtype).at[forget].set(self.forget_bias)
 
         projected = orthogonal_dense(features, self.dtype, bias)(x)
-        kernel = self.param("recurrent", nn.initializers.orthogonal(), (self.width, features))
+        kernel = self.param("recurrent", orthogonal, (self.width, features))
         kernel = kernel.astype(self.dtype)
 
         def recur(state: LSTMState, projected: jax.Array) -> tuple[LSTMState, jax.Array]:

@@ -35,4 +35,6 @@ class MLP(Core):
     def _unroll(self, state: Any, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[Any, jax.Array]:
         if state is None:
             state = self.initial_state(x.shape[1])
-        return self._step(state, x, start, deterministic)
+        # One leading axis, as XLA's CPU backend is slow with the weight gradient of two.
+        _, y = self._step(state, x.reshape(-1, x.shape[-1]), start, deterministic)
+        return state, y.reshape(*start.shape, self.width)

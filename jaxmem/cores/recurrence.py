@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import integer
+from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.cores.protocol import Core, reset_rows
 
 Recur = Callable[[Any, jax.Array], tuple[Any, jax.Array]]
@@ -70,8 +71,10 @@ class RecurrentCore(Core):
         initial = self.initial_state(x.shape[1])
         after = []
         for layer, carry, zero in zip(self.stack, state or initial, initial, strict=True):
-            # The inputs of all steps are projected by one matrix product; only the recurrence is scanned.
-            projected, recur = layer(x)
+            # One matrix product projects the inputs of all steps; only the recurrence is scanned. Steps
+            # and rows share one axis, as XLA's CPU backend is slow with the gradient of two.
+            projected, recur = layer(x.reshape(-1, x.shape[-1]))
+            projected = projected.reshape(*start.shape, -1)
             carry, x = _scan(recur, carry, zero, projected, start, self.dtype)
             after.append(carry)
         return tuple(after), x
@@ -93,7 +96,7 @@ def orthogonal_dense(features: int, dtype: Any, bias_init: Any = nn.initializers
     return nn.Dense(
         features,
         dtype=dtype,
-        kernel_init=nn.initializers.orthogonal(),
+        kernel_init=orthogonal,
         bias_init=bias_init,
         name="input",
     )

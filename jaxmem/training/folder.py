@@ -95,7 +95,7 @@ class RunFolder:
         return RunConfig.from_json(self.read_record()["config"])
 
     def read_metrics(self) -> list[Row]:
-        """The rows of `metrics.csv`, counters as integers, the rest as floats; raises `ConfigError` if they cannot be read."""
+        """The rows of `metrics.csv`, counters as integers, the rest floats; `ConfigError` if they cannot be read."""
         try:
             with self.metrics_file.open(newline="", encoding="utf-8") as file:
                 return [

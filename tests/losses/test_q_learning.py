@@ -1,11 +1,13 @@
 """Double Q(lambda) against numbers worked out by hand and a float64 recursion."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmem.losses import double_q_lambda, masked_mean
+from jaxmem.losses import Trace, double_q_lambda, masked_mean
 
 # Three steps, two actions. The selector prefers actions 1, 0, 1 at the steps 1, 2, 3; the target net's values
 # of those are 2, 3, 5.
@@ -17,7 +19,9 @@ Q_SELECTOR = jnp.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 GOES_ON = jnp.array([True, True, False])
 
 
-def td_errors(lambda_: float, discounts=(0.9, 0.9, 0.9), trace="peng", goes_on=GOES_ON, a_tm1=A_TM1) -> np.ndarray:
+def td_errors(
+    lambda_: float, discounts=(0.9, 0.9, 0.9), trace: Trace = "peng", goes_on=GOES_ON, a_tm1=A_TM1
+) -> np.ndarray:
     out = double_q_lambda(Q_TM1, a_tm1, R_T, jnp.array(discounts), Q_VALUE, Q_SELECTOR, goes_on, lambda_, trace)
     return np.asarray(out)
 
@@ -73,7 +77,7 @@ def test_agrees_with_a_float64_recursion(trace, lambda_):
         target = r_t[t] + discount_t[t] * ((1 - mixing) * q_value[t, greedy] + mixing * target)
         expected[t] = target - q_tm1[t, a_tm1[t]]
     arrays = (q_tm1, a_tm1, r_t, discount_t, q_value, q_selector)
-    cast = [jnp.asarray(x, jnp.int32 if x.dtype.kind == "i" else jnp.float32) for x in arrays]
+    cast: list[Any] = [jnp.asarray(x, jnp.int32 if x.dtype.kind == "i" else jnp.float32) for x in arrays]
     np.testing.assert_allclose(
         double_q_lambda(*cast, jnp.asarray(goes_on), lambda_, trace), expected, atol=2e-5, rtol=1e-5
     )
@@ -90,7 +94,7 @@ def test_gradient_reaches_the_taken_values_and_nothing_else():
 
 
 def test_wrong_shapes_dtypes_and_traces_are_refused():
-    good = [Q_TM1, A_TM1, R_T, jnp.full(3, 0.9), Q_VALUE, Q_SELECTOR, GOES_ON]
+    good: list[Any] = [Q_TM1, A_TM1, R_T, jnp.full(3, 0.9), Q_VALUE, Q_SELECTOR, GOES_ON]
     for position, bad in [(0, Q_TM1[0]), (1, A_TM1.astype(float)), (2, R_T[:2]), (4, Q_VALUE[:2]), (6, R_T)]:
         arguments = list(good)
         arguments[position] = bad

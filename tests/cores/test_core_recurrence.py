@@ -1,0 +1,97 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmem import cores
+
+TIME, BATCH, INPUT, WIDTH = 7, 3, 5, 4
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm(params, x, start):
+    """Hochreiter & Schmidhuber 1997 with forget gates (Gers et al. 2000), step by step in float64."""
+    w, b, u = params["input"]["kernel"], params["input"]["bias"], params["recurrent"]
+    h, c, out = np.zeros((BATCH, WIDTH)), np.zeros((BATCH, WIDTH)), []
+    for t in range(TIME):
+        h, c = (np.where(start[t][:, None], 0, s) for s in (h, c))
+        gate = lambda k: (x[t] @ w + b + h @ u)[:, k * WIDTH : (k + 1) * WIDTH]  # noqa: B023, E731
+        i, f, g, o = sigmoid(gate(0)), sigmoid(gate(1)), np.tanh(gate(2)), sigmoid(gate(3))
+        c = f * c + i * g
+        h = o * np.tanh(c)
+        out.append(h)
+    return np.stack(out)
+
+
+def gru(params, x, start):
+    """Cho et al. 2014 with the reset gate after the recurrent product, step by step in float64."""
+    w = np.split(params["input"]["kernel"], 3, axis=1)
+    b = np.split(params["input"]["bias"], 3)
+    u = np.split(params["recurrent"], 3, axis=1)
+    h, out = np.zeros((BATCH, WIDTH)), []
+    for t in range(TIME):
+        h = np.where(start[t][:, None], 0, h)
+        r = sigmoid(x[t] @ w[0] + b[0] + h @ u[0])
+        z = sigmoid(x[t] @ w[1] + b[1] + h @ u[1])
+        n = np.tanh(x[t] @ w[2] + b[2] + r * (h @ u[2] + params["recurrent_bias"]))
+        h = (1 - z) * n + z * h
+        out.append(h)
+    return np.stack(out)
+
+
+@pytest.mark.parametrize(("name", "reference"), [("lstm", lstm), ("gru", gru)])
+def test_equals_the_equations(name, reference):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(TIME, BATCH, INPUT))
+    start = rng.random((TIME, BATCH)) < 0.3
+    core = cores.make(name, WIDTH, TIME)
+    inputs = jnp.asarray(x, jnp.float32), jnp.asarray(start)
+    params = core.init(jax.random.key(0), None, *inputs, method="unroll")
+    params = jax.tree.map(lambda p: p + jnp.asarray(rng.normal(size=p.shape), jnp.float32) / 3, params)
+    y = core.apply(params, None, *inputs, method="unroll")[1]
+    layer = jax.tree.map(lambda p: np.asarray(p, np.float64), params["params"]["stack_0"])
+    np.testing.assert_allclose(y, reference(layer, x, start), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "gates"), [("lstm", 4), ("gru", 3)])
+def test_initial_weights_are_orthogonal_and_biases_zero(name, gates):
+    core = cores.make(name, 6, 3)
+    x = jnp.zeros((1, 1, INPUT))
+    params = core.init(jax.random.key(0), None, x, jnp.ones((1, 1), bool), method="unroll")
+    layer = params["params"]["stack_0"]
+    for kernel, rows in ((layer["input"]["kernel"], INPUT), (layer["recurrent"], 6)):
+        assert kernel.shape == (rows, gates * 6)
+        np.testing.assert_allclose(kernel @ kernel.T, np.eye(rows), atol=1e-5)
+    assert not layer["input"]["bias"].any()
+
+
+def test_forget_bias_is_the_forget_gates_alone():
+    core = cores.make("lstm", 2, 3, forget_bias=1.5)
+    x = jnp.zeros((1, 1, 2))
+    params = core.init(jax.random.key(0), None, x, jnp.ones((1, 1), bool), method="unroll")
+    bias = params["params"]["stack_0"]["input"]["bias"]
+    np.testing.assert_array_equal(bias, [0, 0, 1.5, 1.5, 0, 0, 0, 0])
+
+
+def test_parameters_of_the_papers_lstm():
+    core = cores.make("lstm", 128, 50)
+    x, start = jnp.zeros((1, 1, 48)), jnp.ones((1, 1), bool)
+    params = jax.eval_shape(lambda: core.init(jax.random.key(0), None, x, start, method="unroll"))
+    count = sum(p.size for p in jax.tree.leaves(params))
+    assert count == 4 * 128 * (48 + 128) + 4 * 128
+
+
+def test_state_and_cost_do_not_grow_with_max_length():
+    def cost(max_length):
+        core = cores.make("lstm", 8, max_length)
+        state, x, start = core.initial_state(2), jnp.zeros((2, 8)), jnp.zeros(2, bool)
+        params = core.init(jax.random.key(0), state, x, start, method="step")
+        step = jax.jit(lambda *args: core.apply(*args, method="step"))
+        analysis = step.lower(params, state, x, start).compile().cost_analysis()
+        assert analysis is not None
+        return analysis["bytes accessed"], analysis["flops"]
+
+    assert cost(10) == cost(10_000)

@@ -1,0 +1,152 @@
+"""Probe tasks whose values are known: each isolates one thing that learning code gets wrong in silence.
+
+All probes last two steps. A trained agent's Q-values must be the known ones, not only its choices.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import struct
+from gymnax.environments import spaces
+from gymnax.environments.environment import Environment, EnvParams, EnvState
+from support import small_config
+
+from jaxmem import agents, cores, envs
+from jaxmem.networks import Inputs, NetworkOptions
+from jaxmem.training import LoopOptions
+from jaxmem.training.loop import Program
+
+DISCOUNT = 0.5
+
+
+@struct.dataclass
+class ProbeState(EnvState):
+    time: jax.Array
+    cue: jax.Array
+
+
+class Probe(Environment):
+    """Observation [cue, time], the cue (-1 or 1) only at first; 1 is paid at the end for action 1 where it is due.
+
+    kind "delay": always due. "action": due if the last action was 1. "memory": due if the last action was that of the
+    cue (1 for cue 1, 0 for cue -1). "limit": as "delay", but a time limit ends the episode, and every step pays.
+    """
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    @property
+    def default_params(self) -> EnvParams:
+        return EnvParams(max_steps_in_episode=2)
+
+    def reset_env(self, key, params):
+        state = ProbeState(time=jnp.int32(0), cue=jnp.where(jax.random.bernoulli(key), 1.0, -1.0))
+        return self.observe(key, state, None, params), state
+
+    def step_env(self, key, state, action, params):
+        state = ProbeState(time=state.time + 1, cue=state.cue)
+        last = state.time == 2
+        due: Any = {
+            "delay": True,
+            "action": action == 1,
+            "memory": action == (state.cue > 0),
+            "limit": True,
+        }[self.kind]
+        paid = jnp.where(due & (last | (self.kind == "limit")), 1.0, 0.0)
+        return self.observe(key, state, action, params), state, paid, last & (self.kind != "limit"), {}
+
+    def is_truncated(self, state, params):
+        return (state.time >= 2) & (self.kind == "limit")
+
+    def observe(self, key, state, action, params):
+        del key, action, params
+        first = state.time == 0
+        # With a time limit nothing tells the steps apart, so that one value serves them all.
+        time = 0.0 if self.kind == "limit" else state.time / 2
+        return jnp.stack([jnp.where(first & (self.kind == "memory"), state.cue, 0.0), time])
+
+    def action_space(self, params):
+        return spaces.Discrete(2)
+
+    def observation_space(self, params):
+        return spaces.Box(-1, 1, (2,))
+
+
+def trained(kind: str, core: str, **agent: Any):
+    name = f"Probe-{kind}-{core}-{agent}"
+    envs.register(name, lambda: Probe(kind))
+    config = small_config(
+        env=envs.options(name),
+        core=cores.options(core, width=16),
+        agent=agents.options(
+            "ddqn", discount=DISCOUNT, batch_size=32, learning_rate=5e-3, tau=0.05, epsilon_end=0.5, **agent
+        ),
+        network=NetworkOptions(obs_embed=8, action_embed=8, head=(16,)),
+        loop=LoopOptions(episodes=9600, collect=32, updates=4, random_episodes=32),
+        seeds=1,
+    )
+    program = Program(config)
+    run = jax.jit(lambda key: program.iterate(program.init(key), 150))(jax.random.key(0))
+    params = jax.tree.map(lambda leaf: leaf[0], run.agent.params)
+
+    def q(cue: float, action: int = 0) -> np.ndarray:
+        """Q-values [2 steps, 2 actions] of the episode that begins with `cue` and `action`."""
+        second = 0.0 if kind == "limit" else 0.5
+        inputs = Inputs(
+            obs=jnp.array([[[cue, 0.0]], [[0.0, second]]]),
+            prev_action=jnp.array([[-1], [action]]),
+            prev_reward=jnp.zeros((2, 1)),
+        )
+        start = jnp.array([[True], [False]])
+        net: Any = program.agent.net  # type: ignore[attr-defined]
+        return np.asarray(net.apply(params, None, inputs, start, method="unroll")[1][:, 0])
+
+    return q
+
+
+def test_value_is_discounted_and_not_bootstrapped_past_the_end():
+    q = trained("delay", "gru")
+    np.testing.assert_allclose(q(0.0), [[DISCOUNT] * 2, [1.0] * 2], atol=0.08)
+
+
+def test_value_goes_on_past_a_time_limit():
+    """1 + d + d^2 + ... = 2: an agent that takes the limit for an end says 1 at the last step."""
+    q = trained("limit", "mlp")
+    np.testing.assert_allclose(q(0.0), np.full((2, 2), 1 / (1 - DISCOUNT)), atol=0.15)
+
+
+@pytest.mark.parametrize("td_lambda", [0.0, 0.9])
+def test_actions_are_told_apart(td_lambda):
+    q = trained("action", "gru", td_lambda=td_lambda, trace="watkins")
+    np.testing.assert_allclose(q(0.0)[1], [0.0, 1.0], atol=0.08)
+    np.testing.assert_allclose(q(0.0)[0], [DISCOUNT] * 2, atol=0.08)
+
+
+@pytest.mark.parametrize("core", ["gpt", "lstm"])
+def test_memory_is_needed_and_found(core):
+    q = trained("memory", core, act_dropout=False, target_dropout=False)
+    for cue, values in [(-1.0, [1.0, 0.0]), (1.0, [0.0, 1.0])]:
+        for action in (0, 1):
+            np.testing.assert_allclose(q(cue, action)[1], values, atol=0.15)
+
+
+def test_without_memory_the_cue_is_worth_nothing():
+    """The control: half the reward whatever it does, in every state."""
+    q = trained("memory", "mlp")
+    np.testing.assert_allclose(q(1.0)[1], [0.5, 0.5], atol=0.15)
+    np.testing.assert_allclose(q(-1.0)[1], [0.5, 0.5], atol=0.15)
+
+
+def test_truncation_and_termination_reach_the_probe():
+    """The probes themselves: what ends them is what the tests above rely on."""
+    for kind, ends in [("delay", [True, False]), ("limit", [False, True])]:
+        env = Probe(kind)
+        _, state = env.reset(jax.random.key(0))
+        for last in (False, True):
+            _, state, reward, terminated, truncated, _ = env.step(jax.random.key(1), state, 1)
+            if last:
+                assert [bool(terminated), bool(truncated)] == ends
+                assert float(reward) == 1.0
