@@ -44,7 +44,7 @@ bench: $(RUN_STAMP) ## measure environments and cores: ARGS="options"
 	@$(JAXMEM) bench $(ARGS)
 
 test: $(DEV_STAMP) ## run the tests: ARGS="options of pytest"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 test-slow: $(DEV_STAMP) ## run the tests that train for minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)

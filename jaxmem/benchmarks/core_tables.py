@@ -72,7 +72,7 @@ def learning(bench: CoreBench, figures: list[Figures]) -> Table:
         rows,
         (
             f"A whole update: three forward passes, one backward pass, optimiser, targets. {_repeats(bench)}",
-            "GFLOP: matrix products in the compiled update, those in loops times the loop's length; nothing else. "
+            "GFLOP: matrix products in the compiled update, those in loops times the loop's length, recomputed too. "
             "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too.",
             f"% of matmul: GFLOP/s at the median time, relative to the best float32 product of {size} x {size} "
             "matrices, timed in turn with the update. Target: 50 or more for the transformer at T >= 250, dropout 0.",
@@ -131,4 +131,4 @@ def growth(figures: list[Figures]) -> Table:
 
 
 def _repeats(bench: CoreBench) -> str:
-    return f"Median (least to greatest) of {bench.repeats.count} repeats, of 3 where one takes over 5 s."
+    return f"Median (least to greatest) of {bench.repeats.count} repeats, at most 3 where a call takes over 5 s."

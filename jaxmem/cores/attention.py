@@ -79,11 +79,12 @@ def attend(
     # Weights are computed again by the backward pass. A loop is what keeps XLA from merging the two
     # computations, which its CPU backend does in straight-line code in spite of `prevent_cse`.
     @functools.partial(jax.checkpoint, prevent_cse=False)
-    def group(of_rows: tuple[jax.Array, ...], key: jax.Array | None) -> jax.Array:
-        return _attend_in_blocks(*of_rows, window, rate, key)
+    def group(xs: Any) -> jax.Array:
+        (q, k, v, first, times), key = xs
+        return _attend_in_blocks(q, k, v, first, times, window, rate, key)
 
     split = tuple(x.reshape(groups, rows, *x.shape[1:]) for x in (queries, keys, values, earliest, key_time))
-    return jax.lax.map(lambda xs: group(*xs), (split, keyed)).reshape(queries.shape)
+    return jax.lax.map(group, (split, keyed)).reshape(queries.shape)
 
 
 def _rows_at_once(batch: int, weights: int) -> int:

@@ -50,6 +50,7 @@ class Block(nn.Module):
     dtype: Any
 
     def setup(self) -> None:
+        """Linear layers and norms."""
         self.norm_attention = _norm(self.dtype)
         self.qkv = _dense(3 * self.width, self.dtype)
         self.project = _dense(self.width, self.dtype)
@@ -101,6 +102,7 @@ class GPT(Core):
             )
 
     def setup(self) -> None:
+        """Blocks, lowest first, and what stands around them."""
         self.blocks = [Block(self.width, self.heads, self.dropout, self.dtype) for _ in range(self.layers)]
         self.norm = _norm(self.dtype)
         if self.positions == "learned":

@@ -20,6 +20,7 @@ class MLP(Core):
     layers: int = integer(2, low=1)
 
     def setup(self) -> None:
+        """Linear layers."""
         self.stack = [nn.Dense(self.width, dtype=self.dtype) for _ in range(self.layers)]
 
     def initial_state(self, batch_size: int) -> jax.Array:

@@ -49,6 +49,7 @@ class RecurrentCore(Core):
         raise NotImplementedError
 
     def setup(self) -> None:
+        """Layers, lowest first."""
         self.stack = [self.make_layer() for _ in range(self.layers)]
 
     def initial_state(self, batch_size: int) -> Any:
@@ -88,6 +89,7 @@ def _scan(
         carry, hidden = recur(reset_rows(carry, zero, begins), gates)
         return carry, hidden.astype(dtype)
 
+    # No `unroll` factor: at 50 and 250 steps on a CPU, 2 is no faster and 4 or 8 are up to three times slower.
     return jax.lax.scan(body, carry, (projected, start))
 
 

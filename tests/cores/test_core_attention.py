@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from core_cases import QUICK
 
 from jaxmem.cores import attention
 from jaxmem.cores.dropout import drop
@@ -50,7 +51,7 @@ def grads(args, *rest):
     def of(qkv):
         return loss((*qkv, *args[3:]), *rest)
 
-    return jax.jit(jax.value_and_grad(of, has_aux=True))(args[:3])
+    return jax.jit(jax.value_and_grad(of, has_aux=True), compiler_options=QUICK)(args[:3])
 
 
 @pytest.mark.parametrize(("past", "window"), [(0, 32), (0, 3), (8, 32), (8, 5)])
@@ -102,9 +103,9 @@ def test_dropout_is_of_weights_and_leaves_the_mean(monkeypatch, small_blocks, fe
     one, other = f(jax.random.key(1)), f(jax.random.key(2))
     assert not np.allclose(one, other)
     np.testing.assert_array_equal(one, f(jax.random.key(1)))
-    draws = jax.lax.map(f, jax.random.split(jax.random.key(3), 4000))
+    draws = jax.lax.map(f, jax.random.split(jax.random.key(3), 1000))
     plain = attention.attend(q, k, v, earliest, times, 32)
-    np.testing.assert_allclose(draws.mean(0), plain, rtol=0, atol=0.1)
+    np.testing.assert_allclose(draws.mean(0), plain, rtol=0, atol=0.15)
 
 
 @pytest.mark.parametrize("shape", [(400, 251), (99,), (2, 3, 1)])

@@ -1,15 +1,18 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from core_cases import QUICK, random_parameters, scan_steps, unroll
 
 from jaxmem import cores
 from jaxmem.cores import positions as encodings
 
 
-def init(core, time=3):
-    x, start = jnp.zeros((time, 1, core.width)), jnp.ones((time, 1), bool)
-    return core.init(jax.random.key(0), None, x, start, method="unroll")
+def shapes(core):
+    x, start = jnp.zeros((1, 1, core.width)), jnp.ones((1, 1), bool)
+    return jax.eval_shape(lambda: core.init(jax.random.key(0), None, x, start, method="unroll"))
 
 
 def test_parameters_of_the_papers_transformer():
@@ -17,12 +20,14 @@ def test_parameters_of_the_papers_transformer():
     attention = d * 3 * d + 3 * d + d * d + d
     mlp = d * 4 * d + 4 * d + 4 * d * d + d
     norms = 3 * 2 * d
-    count = sum(p.size for p in jax.tree.leaves(init(cores.make("gpt", d, 51))))
+    count = sum(p.size for p in jax.tree.leaves(shapes(cores.make("gpt", d, 51))))
     assert count == attention + mlp + norms == 198_528
 
 
 def test_initial_weights():
-    params = init(cores.make("gpt", 128, 51, positions="learned"))
+    core = cores.make("gpt", 128, 51, positions="learned")
+    x, start = jnp.zeros((1, 1, 128)), jnp.ones((1, 1), bool)
+    params = jax.jit(lambda key: core.init(key, None, x, start, method="unroll"))(jax.random.key(0))
     for path, leaf in jax.tree.leaves_with_path(params):
         name = jax.tree_util.keystr(path)
         if "kernel" in name or "table" in name:
@@ -67,18 +72,18 @@ def test_learned_positions_wrap_around():
 @pytest.mark.parametrize("method", ["unroll", "step"])
 def test_dropout_acts_when_asked_for(method):
     core = cores.make("gpt", 8, 6, dropout=0.3, heads=2)
-    params = init(core)
+    params = random_parameters(core)
     x = jax.random.normal(jax.random.key(1), (6, 2, 8))
     start = jnp.zeros((6, 2), bool)
     x, start = (x, start) if method == "unroll" else (x[0], start[0])
     state = core.initial_state(2)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     def noisy(key):
         rngs = {"dropout": key}
         return core.apply(params, state, x, start, False, method=method, rngs=rngs)[1]
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=QUICK)
     def quiet(key):
         rngs = {"dropout": key}
         return core.apply(params, state, x, start, True, method=method, rngs=rngs)[1]
@@ -92,11 +97,11 @@ def test_dropout_acts_when_asked_for(method):
 
 def test_no_dropout_needs_no_rng():
     core = cores.make("gpt", 8, 6, dropout=0.0)
-    params = init(core)
+    params = random_parameters(core)
     x, start = jnp.ones((6, 2, 8)), jnp.zeros((6, 2), bool)
-    train = core.apply(params, None, x, start, False, method="unroll")[1]
-    test = core.apply(params, None, x, start, True, method="unroll")[1]
-    np.testing.assert_array_equal(train, test)
+    train = jax.jit(lambda: core.apply(params, None, x, start, False, method="unroll")[1], compiler_options=QUICK)()
+    test = unroll(core, params, None, x, start)[1]
+    np.testing.assert_allclose(train, test, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("heads", [1, 2])
@@ -104,7 +109,7 @@ def test_acting_writes_the_cache_in_place(heads):
     """Stepping in a loop needs less room than one copy of the keys of one layer."""
     batch, length, width = 4, 512, 16
     core = cores.make("gpt", width, length, heads=heads, layers=2)
-    params = init(core)
+    params = random_parameters(core)
 
     def act(state, x):
         start = jnp.zeros((5, batch), bool)
@@ -119,21 +124,23 @@ def test_acting_writes_the_cache_in_place(heads):
 
 def test_a_new_episode_only_resets_the_index():
     core = cores.make("gpt", 8, 4)
-    params = init(core)
-    state, x = core.initial_state(2), jnp.ones((2, 8))
-    for _ in range(6):
-        state, _ = core.apply(params, state, x, jnp.zeros(2, bool), method="step")
-    before = state
-    state, _ = core.apply(params, state, x, jnp.array([True, False]), method="step")
+    params = random_parameters(core)
+    state = core.initial_state(2)
+    x = jnp.ones((7, 2, 8))
+    start = jnp.zeros((7, 2), bool).at[6, 0].set(True)
+    before, _ = scan_steps(core, params, state, x[:6], start[:6])
+    state, _ = scan_steps(core, params, before, x[6:], start[6:])
     np.testing.assert_array_equal(before.index, [6, 6])
     np.testing.assert_array_equal(state.index, [1, 7])
-    changed = np.asarray(state.layers[0].keys != before.layers[0].keys).any(axis=(1, 2))
-    assert changed[0, 1:].sum() == 0
+    after, old = np.asarray(state.layers[0].keys), np.asarray(before.layers[0].keys)
+    np.testing.assert_array_equal(after[0, :, :, 1:], old[0, :, :, 1:])
 
 
 def test_unroll_from_nothing_has_no_cache():
     core = cores.make("gpt", 8, 1000)
-    params = init(core)
+    params = random_parameters(core)
     x, start = jnp.ones((6, 2, 8)), jnp.zeros((6, 2), bool)
     forward = jax.jit(lambda x: core.apply(params, None, x, start, method="unroll")[1])
-    assert "1000" not in forward.lower(x).compile().as_text().split("ENTRY")[1]
+    text = forward.lower(x).compile().as_text()
+    assert text is not None
+    assert "1000" not in text.split("ENTRY")[1]

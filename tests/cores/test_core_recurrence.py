@@ -1,7 +1,10 @@
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from core_cases import unroll
 
 from jaxmem import cores
 
@@ -42,6 +45,12 @@ def gru(params, x, start):
     return np.stack(out)
 
 
+def initial(core: cores.Core, x: jax.Array) -> Any:
+    """Initial parameters of the first layer."""
+    start = jnp.ones(x.shape[:2], bool)
+    return core.init(jax.random.key(0), None, x, start, method="unroll")["params"]["stack_0"]
+
+
 @pytest.mark.parametrize(("name", "reference"), [("lstm", lstm), ("gru", gru)])
 def test_equals_the_equations(name, reference):
     rng = np.random.default_rng(0)
@@ -51,7 +60,7 @@ def test_equals_the_equations(name, reference):
     inputs = jnp.asarray(x, jnp.float32), jnp.asarray(start)
     params = core.init(jax.random.key(0), None, *inputs, method="unroll")
     params = jax.tree.map(lambda p: p + jnp.asarray(rng.normal(size=p.shape), jnp.float32) / 3, params)
-    y = core.apply(params, None, *inputs, method="unroll")[1]
+    y = unroll(core, params, None, *inputs)[1]
     layer = jax.tree.map(lambda p: np.asarray(p, np.float64), params["params"]["stack_0"])
     np.testing.assert_allclose(y, reference(layer, x, start), rtol=0, atol=1e-5)
 
@@ -60,8 +69,7 @@ def test_equals_the_equations(name, reference):
 def test_initial_weights_are_orthogonal_and_biases_zero(name, gates):
     core = cores.make(name, 6, 3)
     x = jnp.zeros((1, 1, INPUT))
-    params = core.init(jax.random.key(0), None, x, jnp.ones((1, 1), bool), method="unroll")
-    layer = params["params"]["stack_0"]
+    layer = initial(core, x)
     for kernel, rows in ((layer["input"]["kernel"], INPUT), (layer["recurrent"], 6)):
         assert kernel.shape == (rows, gates * 6)
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(rows), atol=1e-5)
@@ -71,8 +79,7 @@ def test_initial_weights_are_orthogonal_and_biases_zero(name, gates):
 def test_forget_bias_is_the_forget_gates_alone():
     core = cores.make("lstm", 2, 3, forget_bias=1.5)
     x = jnp.zeros((1, 1, 2))
-    params = core.init(jax.random.key(0), None, x, jnp.ones((1, 1), bool), method="unroll")
-    bias = params["params"]["stack_0"]["input"]["bias"]
+    bias = initial(core, x)["input"]["bias"]
     np.testing.assert_array_equal(bias, [0, 0, 1.5, 1.5, 0, 0, 0, 0])
 
 

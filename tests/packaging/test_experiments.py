@@ -1,0 +1,44 @@
+"""What is shipped to users: experiments that are found, and configurations that hold for every preset and core."""
+
+import json
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import jaxmem
+from jaxmem import experiment
+from jaxmem.cores import registered_cores
+from jaxmem.training import RunConfig
+
+ROOT = Path(jaxmem.__file__).parents[1]
+SHIPPED = experiment.shipped()
+
+
+def test_every_file_gives_experiments_under_names_of_their_own():
+    files = [experiment.from_file(path) for path in experiment.shipped_folder().glob("[!_]*.py")]
+    names = [item.name for items in files for item in items]
+    assert all(files)
+    assert len(names) == len(set(names)) == len(SHIPPED)
+    assert {"quickstart", "passive_tmaze_50", "active_tmaze_20"} <= SHIPPED.keys()
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: str):
+    item = SHIPPED[name]
+    assert next(iter(item.presets)) == "best"
+    assert item.description
+    assert set(item.cores) <= set(registered_cores)
+    for preset in item.presets:
+        for core in registered_cores:
+            config = item.config(preset, core)
+            assert config.core.name == core
+            assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+def test_version_is_the_same_everywhere():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert metadata.version("jaxmem") == jaxmem.__version__ == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
