@@ -98,8 +98,11 @@ class MemoryNet(nn.Module):
 
     def unroll(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
         """T steps of B rows: inputs [T, B, ...], start [T, B] -> (state, [T, B, outputs]); None is the first state."""
-        state, y = self.core.unroll(state, self.embedding(inputs), start, deterministic)
-        return state, self.head(y)
+        # Steps and rows share one axis around the core: XLA's CPU backend is slow with the weight gradients of two.
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
+        x = self.embedding(flat).reshape(*start.shape, -1)
+        state, y = self.core.unroll(state, x, start, deterministic)
+        return state, self.head(y.reshape(-1, y.shape[-1])).reshape(*start.shape, -1)
 
 
 def parameter_count(params: Any) -> int:
