@@ -83,8 +83,8 @@ class GPT(Core):
         heads: attention heads; must divide the width.
         dropout: rate for the embedding, attention weights and residual branches.
         positions: sine (fixed, added), learned (table, added), rotary (turns queries and keys) or none.
-        init_std: initial spread of the weights; 0.02 is GPT-2's. A narrow core attends almost evenly with that at first,
-            and takes long to find the one step that matters.
+        init_std: initial spread of the weights; 0.02 is GPT-2's. A narrow core attends almost evenly with that at
+            first, and takes long to find the one step that matters.
     """
 
     layers: int = integer(1, low=1)

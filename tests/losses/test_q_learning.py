@@ -19,6 +19,10 @@ Q_SELECTOR = jnp.array([[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
 GOES_ON = jnp.array([True, True, False])
 
 
+def td_errors_of(arguments: list[Any]) -> np.ndarray:
+    return np.asarray(double_q_lambda(*arguments))
+
+
 def td_errors(
     lambda_: float, discounts=(0.9, 0.9, 0.9), trace: Trace = "peng", goes_on=GOES_ON, a_tm1=A_TM1
 ) -> np.ndarray:
@@ -79,7 +83,7 @@ def test_agrees_with_a_float64_recursion(trace, lambda_):
     arrays = (q_tm1, a_tm1, r_t, discount_t, q_value, q_selector)
     cast: list[Any] = [jnp.asarray(x, jnp.int32 if x.dtype.kind == "i" else jnp.float32) for x in arrays]
     np.testing.assert_allclose(
-        double_q_lambda(*cast, jnp.asarray(goes_on), lambda_, trace), expected, atol=2e-5, rtol=1e-5
+        td_errors_of([*cast, jnp.asarray(goes_on), lambda_, trace]), expected, atol=2e-5, rtol=1e-5
     )
 
 
@@ -99,9 +103,9 @@ def test_wrong_shapes_dtypes_and_traces_are_refused():
         arguments = list(good)
         arguments[position] = bad
         with pytest.raises(AssertionError):
-            double_q_lambda(*arguments)
+            td_errors_of(arguments)
     with pytest.raises(ValueError, match="allowed is one of peng, watkins"):
-        double_q_lambda(*good, 0.5, "retrace")  # type: ignore[arg-type]
+        td_errors_of([*good, 0.5, "retrace"])
 
 
 def test_masked_mean_ignores_what_is_masked():
