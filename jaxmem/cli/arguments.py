@@ -4,11 +4,13 @@ import argparse
 import contextlib
 import io
 import re
+from pathlib import Path
 from typing import NoReturn
 
 import tyro
 
 from jaxmem.config import ConfigError, ConfigT
+from jaxmem.experiment import from_file
 
 _FIXED = {
     "--core.name": "choose a core with --core NAME",
@@ -41,6 +43,22 @@ def count(text: str) -> int:
     return value
 
 
+def add_file_option(parser: Parser) -> None:
+    """Let a command take the file that registers a user's own environments."""
+    parser.add_argument(
+        "--file",
+        type=Path,
+        metavar="FILE.py",
+        help="the experiment file that the run came from, if it registers an environment of its own",
+    )
+
+
+def load_file(path: Path | None) -> None:
+    """Run a user's experiment file for what it registers; None does nothing."""
+    if path is not None:
+        from_file(path)
+
+
 def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
     """`config` with fields set by dotted names, as in `--agent.batch-size 128`.
 
@@ -54,6 +72,8 @@ def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
             raise ConfigError(f"{argument.partition('=')[0]} cannot be set: {reason}")
     if "--help" in arguments or "-h" in arguments:
         tyro.cli(type(config), default=config, args=["--help"], prog=prog, description="")
+    # Our messages say none, as a user would; tyro wants Python's spelling.
+    arguments = ["None" if word == "none" else re.sub(r"=none$", "=None", word) for word in arguments]
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):

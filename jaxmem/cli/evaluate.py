@@ -6,7 +6,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem.cli.arguments import Parser, count
+from jaxmem.cli.arguments import Parser, add_file_option, count, load_file
 from jaxmem.training.evaluate import evaluate_run, load_run, take_seed
 from jaxmem.training.folder import RunFolder
 
@@ -19,7 +19,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--checkpoint", default="latest", help="latest (default), previous or a number")
     parser.add_argument("--seed", type=int, default=0, help="randomness of the episodes (default: 0)")
     parser.add_argument("--only", type=int, metavar="SEED", help="just this seed of the run")
+    add_file_option(parser)
     options = parser.parse_args(arguments)
+    load_file(options.file)
     program, run, step = load_run(RunFolder.open(options.run), options.checkpoint)
     seeds = list(range(program.config.seeds))
     if options.only is not None:

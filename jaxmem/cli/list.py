@@ -1,15 +1,14 @@
 """`jaxmem list`: what there is to choose from."""
 
+import dataclasses
 import sys
 
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem import experiment
-from jaxmem.agents import registered_agents
+from jaxmem import agents, cores, experiment
 from jaxmem.cli.arguments import Parser
-from jaxmem.config import ConfigError, lookup
-from jaxmem.cores import registered_cores
+from jaxmem.config import Config, ConfigError, lookup
 from jaxmem.envs import registered_envs, spec
 
 
@@ -50,17 +49,19 @@ def _environments() -> Table:
     return table
 
 
-def _names(title: str, names: list[str]) -> Table:
+def _names(title: str, options: dict[str, Config]) -> Table:
     table = Table(title=title)
-    table.add_column("name")
-    for name in names:
-        table.add_row(name)
+    for column in ("name", "what it is", "options"):
+        table.add_column(column, overflow="fold")
+    for name, chosen in options.items():
+        fields = [field.name for field in dataclasses.fields(chosen) if field.name != "name"]
+        table.add_row(name, (chosen.__doc__ or "").splitlines()[0], ", ".join(fields))
     return table
 
 
 _TABLES = {
     "experiments": _experiments,
     "environments": _environments,
-    "cores": lambda: _names("cores: --core NAME", registered_cores),
-    "agents": lambda: _names("agents", registered_agents),
+    "cores": lambda: _names("cores: --core NAME", {name: cores.options(name) for name in cores.registered_cores}),
+    "agents": lambda: _names("agents", {name: agents.options(name) for name in agents.registered_agents}),
 }

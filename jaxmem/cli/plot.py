@@ -27,8 +27,6 @@ def labelled(folders: list[RunFolder]) -> dict[str, Rows]:
     """The metrics of runs by label: experiment and core, and the folder where those are not unique."""
     runs: dict[str, Rows] = {}
     for folder in folders:
-        record = folder.read_record()
-        config = folder.read_config()
-        label = f"{record.get('experiment', 'run')} {config.core.name}"
+        label = folder.label()
         runs[f"{label} ({folder.path.name})" if label in runs else label] = folder.read_metrics()
     return runs

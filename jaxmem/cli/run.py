@@ -10,7 +10,7 @@ import jax
 
 from jaxmem import experiment
 from jaxmem.analysis.curves import draw_curves
-from jaxmem.cli.arguments import Parser, set_fields
+from jaxmem.cli.arguments import Parser, add_file_option, load_file, set_fields
 from jaxmem.config import ConfigError
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.loop import Program
@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
     beside = [item for item in (name, options.preset, options.core, options.id, *fields) if item]
     if beside:
         raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
+    load_file(options.file)
     return _resume(options.resume, options.checkpoint)
 
 
@@ -54,6 +55,7 @@ def _parser() -> Parser:
     parser.add_argument(
         "--checkpoint", default="latest", metavar="N", help="where to go on: latest (default), previous or a number"
     )
+    add_file_option(parser)
     return parser
 
 
@@ -96,9 +98,7 @@ def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
 
 
 def _draw(folder: RunFolder) -> None:
-    record = folder.read_record()
-    label = f"{record['experiment']} {record['config']['core']['name']}"
-    draw_curves({label: folder.read_metrics()}, folder.curve)
+    draw_curves({folder.label(): folder.read_metrics()}, folder.curve)
 
 
 def _use_compilation_cache() -> None:

@@ -5,12 +5,11 @@ starts JAX's backend, and a program must be able to choose its platform after im
 """
 
 import dataclasses
-import difflib
 import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
-from jaxmem.config import Config, ConfigError, text
+from jaxmem.config import Config, ConfigError, lookup, text
 
 # The environment and its params; gymnax's types would cost its import.
 Made: TypeAlias = tuple[Any, Any]
@@ -156,13 +155,6 @@ def _options_class(id: str) -> type[EnvOptions]:
     from jaxmem.envs import gymnax_ids
 
     if factory is None:
-        if id not in gymnax_ids.ids():
-            raise ConfigError(_unknown(id))
+        lookup(dict.fromkeys(registered_envs()), id, "environment", "`jaxmem list environments` shows them all")
         return gymnax_ids.own_options(id)
     return gymnax_ids.derived_options(id, factory)
-
-
-def _unknown(id: Any) -> str:
-    close = difflib.get_close_matches(str(id), registered_envs(), n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"unknown environment {id!r}: {hint}jaxmem.envs.registered_envs lists all"

@@ -90,6 +90,14 @@ class RunFolder:
             raise ConfigError(f"{self.config_file} is not the configuration of a run")
         return record
 
+    def label(self) -> str:
+        """Experiment and core, as a legend calls the run."""
+        record = self.read_record()
+        try:
+            return f"{record['experiment']} {record['config']['core']['name']}"
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"{self.config_file} is not the configuration of a run") from error
+
     def read_config(self) -> RunConfig:
         """The run's configuration."""
         return RunConfig.from_json(self.read_record()["config"])

@@ -95,14 +95,26 @@ def test_a_folder_that_cannot_be_written(where, capsys, tmp_path, monkeypatch):
         ("{", "cannot be read"),
         ("[]", "is not the configuration of a run"),
         ('{"config": {"env": 3}}', "not the configuration of a run"),
-        (json.dumps({"config": FIELDS.to_json() | {"seeds": 0}}), "seeds is 0"),
-        (json.dumps({"config": FIELDS.to_json() | {"surprise": 1}}), "surprise"),
     ],
 )
 @pytest.mark.parametrize("command", [["run", "--resume"], ["evaluate"], ["plot"]], ids=" ".join)
 def test_folders_that_hold_no_run(command, config, says, capsys, tmp_path):
     if config is not None:
         (tmp_path / "config.json").write_text(config)
+    assert says in fails([*command, str(tmp_path)], capsys)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"seeds": 0}, "seeds is 0"),
+        ({"surprise": 1}, "surprise"),
+        ({"env": {"id": "Mine-v0"}}, "--file"),
+    ],
+)
+@pytest.mark.parametrize("command", [["run", "--resume"], ["evaluate"]], ids=" ".join)
+def test_configurations_that_cannot_be_built(command, change, says, capsys, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps({"config": FIELDS.to_json() | change}))
     assert says in fails([*command, str(tmp_path)], capsys)
 
 
