@@ -53,11 +53,10 @@ def integer(
     *,
     optional: bool = False,
 ) -> Any:
-    """An integer field between `low` and `high`, both included."""
-    check = Check(
-        lambda value: _is_integer(value) and (low is None or value >= low) and (high is None or value <= high),
-        f"an integer{_bounds(low, high)}",
-    )
+    """An integer field between `low` and `high`, both included; never more than an int32 holds."""
+    most = 2**31 - 1 if high is None else high
+    allowed = f"an integer{_bounds(low, high)}" + (" (32 bits)" if high is None else "")
+    check = Check(lambda value: _is_integer(value) and (low is None or value >= low) and value <= most, allowed)
     return _field(default, check, optional)
 
 

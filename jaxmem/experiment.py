@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import sys
+import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +39,18 @@ class Experiment:
 
     def config(self, preset: str | None = None, core: str | None = None) -> RunConfig:
         """The configuration of a preset with a core; raises `ConfigError` for unknown names."""
-        make = lookup(self.presets, preset or self.default_preset, f"preset of {self.name}")
-        return make(core or self.cores[0])
+        preset = self.default_preset if preset is None else preset
+        make = lookup(self.presets, preset, f"preset of {self.name}")
+        try:
+            config = make(self.cores[0] if core is None else core)
+        except ConfigError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise ConfigError(f"preset {preset} of {self.name} fails: {type(error).__name__}: {reason}") from error
+        if not isinstance(config, RunConfig):
+            raise ConfigError(f"preset {preset} of {self.name} gives a {type(config).__name__}: allowed is a RunConfig")
+        return config
 
 
 def shipped_folder() -> Path:
@@ -62,16 +74,24 @@ def from_file(path: Path) -> list[Experiment]:
     """
     if not path.is_file():
         raise ConfigError(f"no experiment file at {path}")
-    spec = importlib.util.spec_from_file_location(f"jaxmem_experiment_{path.stem}", path)
+    # Named by its whole path, so that two users' files of one name stay apart.
+    name = f"jaxmem_experiment_{path.resolve()}"
+    spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up by name while they are made.
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except ConfigError:
         raise
     except Exception as error:
-        raise ConfigError(f"experiment file {path} fails: {type(error).__name__}: {error}") from error
+        del sys.modules[name]
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+        where = f", line {lines[-1]}," if lines else ""
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"experiment file {path}{where} fails: {type(error).__name__}: {reason}") from error
     experiments = getattr(module, "EXPERIMENTS", None)
     if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
         raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
@@ -84,12 +104,13 @@ def find(name: str) -> Experiment:
     Raises:
         ConfigError: if there is none.
     """
-    path, _, inner = name.partition(".py")
-    if name.endswith(".py") or ".py:" in name:
-        experiments = {item.name: item for item in from_file(Path(path + ".py"))}
-        if not inner.strip(":") and len(experiments) == 1:
+    file = re.fullmatch(r"(.*\.py)(?::(.*))?", name, re.DOTALL)
+    if file:
+        path, inner = file.groups()
+        experiments = {item.name: item for item in from_file(Path(path))}
+        if not inner and len(experiments) == 1:
             return next(iter(experiments.values()))
-        return lookup(experiments, inner.strip(":"), f"experiment in {path}.py")
+        return lookup(experiments, inner or "", f"experiment in {path}")
     return lookup(shipped(), name, "experiment", hint="`jaxmem list` shows them all")
 
 

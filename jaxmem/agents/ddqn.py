@@ -45,7 +45,7 @@ class DoubleDQNOptions(AgentOptions):
     """Adam's step size"""
     max_grad_norm: float | None = number(None, above=0, optional=True)
     """clip of the gradient's global norm; none does not clip"""
-    batch_size: int = integer(64, low=1)
+    batch_size: int = integer(64, low=1, high=1_000_000)
     """episodes in an update"""
     tau: float = number(0.005, 0, 1)
     """how far the target net moves towards the online net after an update"""

@@ -33,13 +33,22 @@ class Parser(argparse.ArgumentParser):
 
 
 def count(text: str) -> int:
-    """An argparse type: a positive integer."""
+    """An argparse type: a positive 32-bit integer."""
+    return _integer(text, 1)
+
+
+def natural(text: str) -> int:
+    """An argparse type: a 32-bit integer that is not negative."""
+    return _integer(text, 0)
+
+
+def _integer(text: str, low: int) -> int:
     try:
         value = int(text)
     except ValueError:
-        value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= 1")
+        value = low - 1
+    if not low <= value < 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer >= {low} (32 bits)")
     return value
 
 

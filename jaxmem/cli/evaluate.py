@@ -6,7 +6,7 @@ import jax
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem.cli.arguments import Parser, add_file_option, count, load_file
+from jaxmem.cli.arguments import Parser, add_file_option, count, load_file, natural
 from jaxmem.training.evaluate import evaluate_run, load_run, take_seed
 from jaxmem.training.folder import RunFolder
 
@@ -17,7 +17,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("run", type=Path, help="run folder")
     parser.add_argument("--episodes", type=count, default=256, help="episodes for each seed (default: 256)")
     parser.add_argument("--checkpoint", default="latest", help="latest (default), previous or a number")
-    parser.add_argument("--seed", type=int, default=0, help="randomness of the episodes (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, help="randomness of the episodes (default: 0)")
     parser.add_argument("--only", type=int, metavar="SEED", help="just this seed of the run")
     add_file_option(parser)
     options = parser.parse_args(arguments)
@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     if options.only is not None:
         program, run = take_seed(program, run, options.only)
         seeds = [options.only]
-    results = evaluate_run(program, run, options.episodes, jax.random.key(options.seed))
+    results = evaluate_run(program, run, options.episodes, jax.random.key(options.seed), seeds)
     table = Table(title=f"{options.run}, checkpoint {step}: {options.episodes} greedy episodes a seed")
     for column in ("seed", *results):
         table.add_column(column, justify="right")

@@ -25,6 +25,13 @@ COMMANDS = {
 }
 
 
+# What JAX raises for the machine's limits and the user's settings of it.
+_KNOWN_FAILURES = {
+    "RESOURCE_EXHAUSTED": "out of device memory",
+    "Unable to initialize backend": "JAX cannot use the device that JAX_PLATFORMS asks for",
+}
+
+
 def usage() -> str:
     """The help text of `jaxmem` itself."""
     lines = [f"jaxmem {__version__}: does the agent remember, and does it assign credit?", ""]
@@ -56,9 +63,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the disk'}: {error.strerror or error}", 1)
     except RuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
-        return _fail(f"out of device memory: {str(error).splitlines()[0]}", 1)
+        for sign, meaning in _KNOWN_FAILURES.items():
+            if sign in str(error):
+                return _fail(f"{meaning}: {str(error).splitlines()[0]}", 1)
+        raise
 
 
 def _fail(message: str, status: int) -> int:

@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> int:
 
 def labelled(folders: list[RunFolder]) -> dict[str, Rows]:
     """The metrics of runs by label: experiment and core, and the folder where those are not unique."""
-    runs: dict[str, Rows] = {}
-    for folder in folders:
-        label = folder.label()
-        runs[f"{label} ({folder.path.name})" if label in runs else label] = folder.read_metrics()
-    return runs
+    names = [folder.label() for folder in folders]
+    return {
+        f"{name} ({folder.path})" if names.count(name) > 1 else name: folder.read_metrics()
+        for name, folder in zip(names, folders, strict=True)
+    }

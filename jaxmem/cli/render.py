@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 
 from jaxmem import envs
-from jaxmem.cli.arguments import Parser, count, set_fields
+from jaxmem.cli.arguments import Parser, count, natural, set_fields
 from jaxmem.config import ConfigError
 from jaxmem.envs.pictures import episode_frames, save_episode
 
@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     parser.usage = "jaxmem render ID [--out FILE] [--seed N] [--fps N] [options of the environment]"
     parser.epilog = "`jaxmem render ID --help` lists the environment's options, such as --length 20."
     parser.add_argument("--out", type=Path, help="a .gif or .png file (default: ID.gif)")
-    parser.add_argument("--seed", type=int, default=0, help="randomness of the episode (default: 0)")
+    parser.add_argument("--seed", type=natural, default=0, help="randomness of the episode (default: 0)")
     parser.add_argument("--fps", type=count, default=8, help="frames a second of a GIF (default: 8)")
     if "--help" in arguments or "-h" in arguments:
         parser.print_help()

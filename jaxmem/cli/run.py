@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import re
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +38,7 @@ def main(arguments: list[str]) -> int:
         if name is None:
             raise ConfigError("no experiment given: `jaxmem list` shows them all")
         return _start(name, options, fields + ["--help"] * asks_help)
-    beside = [item for item in (name, options.preset, options.core, options.id, *fields) if item]
+    beside = [item for item in (name, options.preset, options.core, options.id, *fields) if item is not None]
     if beside:
         raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
     load_file(options.file)
@@ -53,7 +55,10 @@ def _parser() -> Parser:
     parser.add_argument("--id", help="name of the run's folder (default: time, preset and core)")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
     parser.add_argument(
-        "--checkpoint", default="latest", metavar="N", help="where to go on: latest (default), previous or a number"
+        "--checkpoint",
+        default="latest",
+        metavar="N",
+        help="where to go on: latest (default), previous or a number; later ones are dropped",
     )
     add_file_option(parser)
     return parser
@@ -61,11 +66,15 @@ def _parser() -> Parser:
 
 def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
     chosen = experiment.find(name)
-    preset = options.preset or chosen.default_preset
+    preset = chosen.default_preset if options.preset is None else options.preset
     config = set_fields(chosen.config(preset, options.core), fields, f"jaxmem run {name}")
     # Built once before anything is written: what does not fit together leaves no empty folder behind.
     _ = Program(config).agent
-    run_id = options.id or f"{time.strftime('%Y%m%d-%H%M%S')}-{preset}-{config.core.name}"
+    run_id = options.id
+    if run_id is None:
+        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{preset}-{config.core.name}"
+    if not re.fullmatch(r"\w[\w.+=@-]*", run_id):
+        raise ConfigError(f"--id is {run_id!r}: allowed are letters, digits and . _ + = @ -, a letter or digit first")
     folder = RunFolder.create(options.runs / chosen.name / run_id, chosen.name, preset, config)
     display = Display(config.loop.iterations)
     display.say(f"{chosen.name} (preset {preset}, core {config.core.name}) -> {folder.path}")
@@ -82,10 +91,11 @@ def _resume(path: Path, checkpoint: str) -> int:
 def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
     _use_compilation_cache()
     try:
-        rows = train()
+        with folder.locked():
+            rows = train()
     except Interrupted:
-        _draw(folder)
         print(f"stopped and saved; go on with: jaxmem run --resume {folder.path}")
+        _draw(folder)
         return 130
     _draw(folder)
     last = rows[-1 - rows[-1]["seed"] :]
@@ -98,11 +108,14 @@ def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
 
 
 def _draw(folder: RunFolder) -> None:
-    draw_curves({folder.label(): folder.read_metrics()}, folder.curve)
+    try:
+        draw_curves({folder.label(): folder.read_metrics()}, folder.curve)
+    except OSError as error:
+        print(f"warning: {folder.curve} not drawn: {error.strerror or error}", file=sys.stderr)
 
 
 def _use_compilation_cache() -> None:
     """Keep compiled programs between runs, unless the user has said where or switched it off."""
     if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
-        home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         jax.config.update("jax_compilation_cache_dir", str(home / "jaxmem"))

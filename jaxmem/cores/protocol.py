@@ -97,6 +97,10 @@ class Core(nn.Module):
             raise ValueError(
                 f"{name}: start is {start.dtype.name}{list(start.shape)}, expected bool{list(x.shape[:-1])}"
             )
+        if state is None and shape == "[T, B, D]":
+            return
+        if jax.tree.structure(state) != jax.tree.structure(jax.eval_shape(lambda: self.initial_state(1))):
+            raise ValueError(f"{name}: the state is not one of this core: take it from initial_state, step or unroll")
         for leaf in jax.tree.leaves(state):
             if leaf.shape[0] != x.shape[-2]:
                 raise ValueError(f"{name}: the state is for {leaf.shape[0]} rows, but x has {x.shape[-2]}")

@@ -30,20 +30,21 @@ class Embedding(nn.Module):
         obs = inputs.obs
         lead = obs.shape[: obs.ndim - self.obs_rank]
         scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
-        obs = obs.reshape(*lead, -1).astype(self.dtype) * scale
+        # The inputs stay in float32: bfloat16 cannot tell position 1000 from 1001.
+        obs = obs.reshape(*lead, -1).astype(jnp.float32) * scale
         parts = [self._linear(obs, self.obs_width, "obs")]
         if self.action_width:
-            action = jax.nn.one_hot(inputs.prev_action, self.num_actions, dtype=self.dtype)
+            action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
             parts.append(self._linear(action, self.action_width, "action"))
         if self.reward_width:
-            reward = inputs.prev_reward[..., None].astype(self.dtype)
+            reward = inputs.prev_reward[..., None]
             parts.append(self._linear(reward, self.reward_width, "reward"))
         return jnp.concatenate(parts, axis=-1)
 
     def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
         uniform = symmetric_uniform(x.shape[-1] ** -0.5)
-        layer = nn.Dense(width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name=name)
-        return nn.relu(layer(x))
+        layer = nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform, name=name)
+        return nn.relu(layer(x)).astype(self.dtype)
 
 
 def symmetric_uniform(bound: float) -> nn.initializers.Initializer:

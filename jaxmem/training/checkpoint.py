@@ -27,12 +27,18 @@ class Checkpoints:
     """The checkpoints in one folder, numbered by the iterations done."""
 
     def __init__(self, folder: Path, keep: int | None) -> None:
-        """Open `folder`, which is made if it is missing; after a save the last `keep` are left, None keeps all."""
+        """Open `folder`, which is made if it is missing; after a save the last `keep` are left; None only reads."""
         # Orbax reports each save at INFO and through absl's root handlers, which would tear the progress display.
         logging.getLogger("absl").setLevel(logging.ERROR)
         self.folder = Path(folder).absolute()
+        writes = keep is not None
         options = ocp.CheckpointManagerOptions(
-            max_to_keep=keep, enable_async_checkpointing=False, create=keep is not None
+            max_to_keep=keep,
+            enable_async_checkpointing=False,
+            create=writes,
+            read_only=not writes,
+            # What a killed or failed save left behind.
+            cleanup_tmp_directories=writes,
         )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
 
@@ -69,22 +75,21 @@ class Checkpoints:
     def save(self, step: int, run: Any, meta: dict[str, Any]) -> None:
         """Write `run` (a pytree of arrays) and `meta` (JSON values) as checkpoint `step`.
 
-        A checkpoint with that number stays as it is. Raises `OSError` or `ValueError` where the disk does not take it;
-        older checkpoints are untouched then.
+        A checkpoint with that number stays as it is.
+
+        Raises:
+            CheckpointError: if the disk does not take it; older checkpoints are untouched then.
         """
         if step in self._manager.all_steps():
             return
         arrays = [np.asarray(leaf) for leaf in jax.tree.leaves(_plain(run))]
         record = {"meta": meta, "signature": _signature(run), "digests": [_digest(a) for a in arrays]}
-        self._manager.save(
-            step,
-            args=ocp.args.Composite(
-                **{
-                    _ARRAYS: ocp.args.StandardSave(_named(arrays)),
-                    _META: ocp.args.JsonSave(record),
-                }
-            ),
-        )
+        items = {_ARRAYS: ocp.args.StandardSave(_named(arrays)), _META: ocp.args.JsonSave(record)}
+        try:
+            self._manager.save(step, args=ocp.args.Composite(**items))
+        except (OSError, ValueError) as error:
+            where = self.folder / str(step)
+            raise CheckpointError(f"checkpoint {where} cannot be written: {_first_line(error)}") from error
 
     def restore(self, template: Any, step: int) -> tuple[Any, dict[str, Any]]:
         """Read checkpoint `step` into the shape of `template` (arrays or `jax.ShapeDtypeStruct`s).

@@ -1,5 +1,6 @@
 """A program's functions, compiled ahead of time, and a count of what was compiled."""
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxmem.config import ConfigError
+from jaxmem.replay import nbytes
 from jaxmem.training.devices import place, seed_sharding
 from jaxmem.training.loop import Metrics, Program, Run
 
@@ -45,12 +48,27 @@ class Compiled:
         return self._clear(run)
 
 
+def _check_memory(program: Program, run: Run) -> None:
+    """Refuse, before anything is allocated, a replay that the machine cannot hold."""
+    needed, config = nbytes(run.replay), program.config
+    devices = jax.local_devices()
+    statistics = devices[0].memory_stats() or {}
+    # On a CPU the devices share the machine's memory, and report no limit.
+    there = statistics.get("bytes_limit", 0) * len(devices) or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        raise ConfigError(
+            f"the replay of seeds={config.seeds} would take {needed / 1e9:,.1f} GB, there are {there / 1e9:,.1f} GB: "
+            f"fewer seeds, or a smaller loop.replay_steps or loop.replay_episodes_min"
+        )
+
+
 def compile_program(program: Program, *, resume: bool) -> Compiled:
     """Trace all functions, then compile them side by side; `resume` leaves out `init`, which it does not need."""
     began = time.perf_counter()
     key = jax.random.key(program.config.seed)
     init = jax.jit(program.init)
     traced = init.trace(key)
+    _check_memory(program, traced.out_info)
     sharding = seed_sharding(program.config.seeds)
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), traced.out_info

@@ -1,8 +1,10 @@
 """A trained run, loaded to be looked at."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.config import ConfigError
@@ -40,7 +42,9 @@ def take_seed(program: Program, run: Run, seed: int) -> tuple[Program, Run]:
     return Program(replace(program.config, seeds=1)), one
 
 
-def evaluate_run(program: Program, run: Run, episodes: int, key: jax.Array) -> dict[str, np.ndarray]:
+def evaluate_run(
+    program: Program, run: Run, episodes: int, key: jax.Array, seeds: Sequence[int] | None = None
+) -> dict[str, np.ndarray]:
     """Greedy episodes of every seed: float [seeds] of mean return, success and length.
 
     Args:
@@ -48,6 +52,9 @@ def evaluate_run(program: Program, run: Run, episodes: int, key: jax.Array) -> d
         run: its state, which is only read.
         episodes: number of episodes for each seed.
         key: randomness of the episodes.
+        seeds: which seeds of the trained run these are, so that one taken out plays the same episodes as among all;
+            None for all.
     """
-    run = replace(run, eval_key=jax.random.split(key, program.config.seeds))
+    seeds = range(program.config.seeds) if seeds is None else seeds
+    run = replace(run, eval_key=jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.array(seeds)))
     return jax.device_get(jax.jit(program.evaluate, static_argnums=1)(run, episodes))

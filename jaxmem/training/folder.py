@@ -1,8 +1,11 @@
 """The folder that a run writes: `runs/<experiment>/<id>/`."""
 
+import contextlib
 import csv
+import fcntl
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +93,16 @@ class RunFolder:
             raise ConfigError(f"{self.config_file} is not the configuration of a run")
         return record
 
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training in this folder; raises `ConfigError` if one does already."""
+        with (self.path / ".lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ConfigError(f"run folder {self.path} is in use by another process") from error
+            yield
+
     def label(self) -> str:
         """Experiment and core, as a legend calls the run."""
         record = self.read_record()
@@ -105,19 +118,31 @@ class RunFolder:
     def read_metrics(self) -> list[Row]:
         """The rows of `metrics.csv`, counters as integers, the rest floats; `ConfigError` if they cannot be read."""
         try:
-            with self.metrics_file.open(newline="", encoding="utf-8") as file:
-                return [
-                    {name: int(value) if name in COUNTERS else float(value or "nan") for name, value in row.items()}
-                    for row in csv.DictReader(file)
-                ]
+            content = self.metrics_file.read_text(encoding="utf-8")
+            # A run that was killed while it wrote may have left half a line.
+            whole = content[: content.rfind("\n") + 1]
+            return [
+                {name: int(value) if name in COUNTERS else float(value or "nan") for name, value in row.items()}
+                for row in csv.DictReader(whole.splitlines())
+            ]
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ConfigError(f"{self.metrics_file} cannot be read: {error}") from error
 
     def write_metrics(self, rows: list[Row]) -> None:
         """Write `metrics.csv` anew, atomically; an integer stays one."""
-        lines = [",".join(rows[0])] if rows else []
-        lines += [",".join(_cell(value) for value in row.values()) for row in rows]
-        write_atomically(self.metrics_file, "\n".join(lines) + "\n")
+        lines = [",".join(rows[0]) + "\n"] if rows else []
+        write_atomically(self.metrics_file, "".join(lines + [_line(row) for row in rows]))
+
+    def append_metrics(self, rows: list[Row]) -> None:
+        """Add rows to the end of `metrics.csv`, which must have its header."""
+        with self.metrics_file.open("a", encoding="utf-8") as file:
+            file.write("".join(_line(row) for row in rows))
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _line(row: Row) -> str:
+    return ",".join(_cell(value) for value in row.values()) + "\n"
 
 
 def _cell(value: Any) -> str:

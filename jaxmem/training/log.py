@@ -1,10 +1,13 @@
 """What a run records: rows for `metrics.csv`, scalars for TensorBoard."""
 
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboardX import SummaryWriter
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # type: ignore[attr-defined]
+from tensorboardX.summary import scalar
 
 from jaxmem.training.folder import Row
 from jaxmem.training.loop import Metrics, Run
@@ -39,25 +42,38 @@ def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:
 
 
 class Board:
-    """TensorBoard events, one writer a seed."""
+    """TensorBoard events, one file a seed.
 
-    def __init__(self, folder: Path, seeds: int, purge_step: int | None = None) -> None:
-        """Write below `folder`; events at `purge_step` and later, from a run that was stopped, are dropped."""
-        self._writers = [SummaryWriter(str(folder / f"seed_{seed}"), purge_step=purge_step) for seed in range(seeds)]
+    Written by the calling thread: the usual writer's own thread dies in silence on a full disk, and whoever writes next
+    waits for it for ever.
+    """
+
+    def __init__(self, folder: Path, seeds: int, last_steps: dict[int, int] | None = None) -> None:
+        """Write below `folder`; events after a seed's step in `last_steps`, from before a resume, are dropped."""
+        self._files = []
+        for seed in range(seeds):
+            place = folder / f"seed_{seed}"
+            place.mkdir(parents=True, exist_ok=True)
+            file = EventsWriter(str(place / "events"))
+            if last_steps is not None:
+                begins = SessionLog(status=SessionLog.START)  # type: ignore[attr-defined]
+                file.write_event(Event(wall_time=time.time(), step=last_steps.get(seed, -1) + 1, session_log=begins))
+            self._files.append(file)
 
     def write(self, rows: list[Row]) -> None:
-        """Record rows against their env_steps."""
+        """Record rows against their env_steps; raises `OSError` where the disk does not take them."""
         for row in rows:
-            writer = self._writers[row["seed"]]
+            file = self._files[row["seed"]]
             for name, value in row.items():
                 if "/" in name and value == value:
-                    writer.add_scalar(name, value, row["env_steps"])
-            writer.flush()
+                    event = Event(wall_time=time.time(), step=row["env_steps"], summary=scalar(name, value))
+                    file.write_event(event)
+            file.flush()
 
     def close(self) -> None:
         """Finish the files."""
-        for writer in self._writers:
-            writer.close()
+        for file in self._files:
+            file.close()
 
 
 def summary(rows: list[Row], steps_per_second: float) -> str:

@@ -27,19 +27,21 @@ class LoopOptions(Config):
 
     episodes: int = integer(20_000, low=1)
     """training episodes, the random ones not counted"""
-    collect: int = integer(1, low=1)
+    collect: int = integer(1, low=1, high=1_000_000)
     """episodes that an iteration collects, side by side"""
-    updates: int | None = integer(None, low=0, optional=True)
+    updates: int | None = integer(None, low=0, high=1_000_000, optional=True)
     """updates in an iteration; none takes updates_per_step"""
-    updates_per_step: float = number(0.25, 0)
+    updates_per_step: float = number(0.25, 0, 1000)
     """updates for each environment step, rounded up an iteration"""
-    random_episodes: int = integer(10, low=1)
+    random_episodes: int = integer(10, low=1, high=1_000_000)
     """episodes of random actions before the first update"""
     replay_steps: int = integer(1_000_000, low=1)
-    """capacity of the replay in steps; it never holds fewer than 1000 episodes"""
+    """capacity of the replay in steps"""
+    replay_episodes_min: int = integer(1000, low=1)
+    """the fewest episodes that the replay holds, whatever replay_steps says"""
     eval_every: int = integer(10, low=1)
     """training episodes between evaluations, rounded up to whole iterations"""
-    eval_episodes: int = integer(10, low=1)
+    eval_episodes: int = integer(10, low=1, high=1_000_000)
     """greedy episodes in an evaluation"""
     stop_return: float | None = number(None, optional=True)
     """stop once every seed's greedy return is at least this; none trains to the end"""
@@ -62,7 +64,7 @@ class LoopOptions(Config):
 
     def replay_episodes(self, horizon: int) -> int:
         """Capacity of the replay in episodes of `horizon` steps."""
-        return max(1000, math.ceil(self.replay_steps / horizon), self.collect, self.random_episodes)
+        return max(self.replay_episodes_min, math.ceil(self.replay_steps / horizon), self.collect, self.random_episodes)
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,12 @@ class RunConfig(Config):
     def check_size(self, horizon: int) -> None:
         """Raise `ConfigError` if step counters would overflow."""
         episodes = self.loop.iterations * self.loop.collect + self.loop.random_episodes
-        if episodes * horizon > _MAX_STEPS:
+        steps = episodes * horizon
+        per_step = self.loop.updates_per_step
+        updates = per_step * steps if self.loop.updates is None else self.loop.updates * self.loop.iterations
+        if updates > _MAX_STEPS:
+            raise ConfigError(f"loop.episodes is {self.loop.episodes}: with that a run makes over {_MAX_STEPS} updates")
+        if steps > _MAX_STEPS:
             raise ConfigError(
                 f"loop.episodes is {self.loop.episodes}: with episodes of {horizon} steps a run has at most "
                 f"{_MAX_STEPS // horizon} of them"

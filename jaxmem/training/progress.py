@@ -1,5 +1,6 @@
 """What a person sees while a run goes on."""
 
+import io
 import sys
 import time
 from dataclasses import dataclass, field
@@ -49,8 +50,11 @@ class Display:
             self._progress.stop()
 
     def say(self, text: str) -> None:
-        """Print a line above the bar."""
-        self.console.print(text, markup=False)
+        """Print a line above the bar; nobody reading any more is no reason to stop."""
+        try:
+            self.console.print(text, markup=False)
+        except BrokenPipeError:
+            self.console = Console(file=io.StringIO())
 
     def eta(self) -> float:
         """Seconds until the planned end, at the speed so far."""

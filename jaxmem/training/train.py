@@ -1,10 +1,11 @@
 """Train: run chunks, and between them evaluate, log, draw and save."""
 
+import contextlib
+import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from jaxmem.config import ConfigError
 from jaxmem.networks import parameter_count
 from jaxmem.replay import nbytes
-from jaxmem.training.checkpoint import Checkpoints
+from jaxmem.training.checkpoint import CheckpointError, Checkpoints
 from jaxmem.training.compiled import Compiled, compile_program
 from jaxmem.training.devices import place
 from jaxmem.training.folder import Row, RunFolder
@@ -38,7 +39,7 @@ class _Stop:
     asked: bool = False
 
 
-@contextmanager
+@contextlib.contextmanager
 def _listen() -> Iterator[_Stop]:
     """Note the first Ctrl-C or termination signal; the second one acts as usual."""
     stop = _Stop()
@@ -47,6 +48,7 @@ def _listen() -> Iterator[_Stop]:
     def note(number: int, frame: Any) -> None:
         del frame
         stop.asked = True
+        os.write(2, b"\nstopping after the present call, once more stops at once\n")
         signal.signal(number, previous[signal.Signals(number)])
 
     # Signals can only be caught in the main thread; elsewhere (a notebook's executor) the run goes on without.
@@ -76,6 +78,7 @@ class _Session:
     solved: int
     # The moment at which the run would have begun, had it never been stopped.
     began: float
+    _metrics_behind: bool = True
     _saved_at: float = field(default_factory=time.perf_counter)
     _iteration_seconds: float = 0.0
     _first_steps: float = 0.0
@@ -92,24 +95,33 @@ class _Session:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
         self._first_steps, self._first_time = self._env_steps(), time.perf_counter()
         self.display.begin(self.iteration)
-        try:
+        with contextlib.ExitStack() as closing:
+            closing.callback(self.checkpoints.close)
+            closing.callback(self.board.close)
+            closing.callback(self.display.end)
             if not self.rows:
                 self._evaluate()
-            while not self.finished:
-                if stop.asked:
-                    self._save()
-                    raise Interrupted
+            while not self.finished and not stop.asked:
                 self._chunk()
                 if self._evaluation_due():
                     self._evaluate()
                     if time.perf_counter() - self._saved_at > self.config.loop.checkpoint_every:
-                        self._try_to_save()
+                        self._attempt("checkpoint", self._save)
             self._save()
-        finally:
-            self.display.end()
-            self.board.close()
-            self.checkpoints.close()
+            if self._metrics_behind:
+                self.folder.write_metrics(self.rows)
+        if not self.finished:
+            raise Interrupted
         return self.rows
+
+    def _attempt(self, what: str, action: Callable[[], None]) -> bool:
+        """Do something that the disk may refuse; what was learned is worth more than a record of it."""
+        try:
+            action()
+        except (OSError, CheckpointError) as error:
+            self.display.say(f"warning: {what} not written, training goes on: {error}")
+            return False
+        return True
 
     def _evaluation_due(self) -> bool:
         loop = self.config.loop
@@ -134,9 +146,16 @@ class _Session:
         threshold = self.config.loop.stop_return
         reached = threshold is not None and min(row["eval/return"] for row in rows) >= threshold
         self.solved = self.solved + 1 if reached else 0
-        self.board.write(rows)
-        self.folder.write_metrics(self.rows)
+        self._attempt("TensorBoard events", lambda: self.board.write(rows))
+        self._metrics_behind = not self._attempt("metrics.csv", lambda: self._write_metrics(rows))
         self.display.advance(self.iteration, self._text(), force=self.finished)
+
+    def _write_metrics(self, rows: list[Row]) -> None:
+        # Whole where there is no sound beginning to add to: at first, after a resume, after a failure.
+        if self._metrics_behind:
+            self.folder.write_metrics(self.rows)
+        else:
+            self.folder.append_metrics(rows)
 
     def _env_steps(self) -> float:
         return float(np.sum(np.asarray(self.run.env_steps), dtype=np.float64))
@@ -151,16 +170,10 @@ class _Session:
             "wall_s": time.perf_counter() - self.began,
             "solved": self.solved,
             "rows": len(self.rows),
+            "device": _device(),
         }
-        self.checkpoints.save(self.iteration, self.run, meta)
         self._saved_at = time.perf_counter()
-
-    def _try_to_save(self) -> None:
-        try:
-            self._save()
-        except (OSError, ValueError) as error:
-            self._saved_at = time.perf_counter()
-            self.display.say(f"warning: checkpoint not written, training goes on: {error}")
+        self.checkpoints.save(self.iteration, self.run, meta)
 
 
 def start(config: RunConfig, folder: RunFolder, display: Display) -> list[Row]:
@@ -195,15 +208,20 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> l
     began = time.perf_counter()
     config = folder.read_config()
     checkpoints = Checkpoints(folder.checkpoints, config.loop.keep)
+    if checkpoint == "latest" and not checkpoints.steps():
+        checkpoints.close()
+        display.say("no checkpoint yet: it starts from its beginning")
+        return start(config, folder, display)
     step = checkpoints.choose(checkpoint)
     compiled = _compile(config, display, resume=True)
     run, meta = checkpoints.restore(compiled.template, step)
-    rows = folder.read_metrics()[: meta["rows"]] if meta["rows"] else []
-    if len(rows) < meta["rows"]:
-        raise ConfigError(f"{folder.metrics_file} has {len(rows)} rows, the checkpoint knows {meta['rows']}")
-    checkpoints.forget_after(step)
-    last_steps = max((row["env_steps"] for row in rows), default=-1)
-    board = Board(folder.path, config.seeds, purge_step=last_steps + 1)
+    rows = _rows_so_far(folder, display, meta["rows"])
+    if meta["device"] != _device():
+        display.say(f"note: it was written on {meta['device']}, this is {_device()}: the bits may differ from here on")
+    if checkpoints.steps()[-1] > step:
+        display.say(f"the checkpoints after {step} are dropped")
+        checkpoints.forget_after(step)
+    board = Board(folder.path, config.seeds, {row["seed"]: row["env_steps"] for row in rows})
     with _listen() as stop:
         session = _Session(
             config,
@@ -219,6 +237,24 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> l
             began - meta["wall_s"],
         )
         return session.go(stop)
+
+
+def _rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:
+    """The rows that a checkpoint knows of; a loss is told, since it does not stop the run from going on."""
+    try:
+        rows = folder.read_metrics()[:count]
+    except ConfigError as error:
+        display.say(f"warning: {error}")
+        rows = []
+    if len(rows) < count:
+        display.say(f"warning: {folder.metrics_file} has lost {count - len(rows)} of the {count} rows so far")
+    return rows
+
+
+def _device() -> str:
+    """What decides whether a run can be repeated to the bit: kind and number of devices."""
+    devices = jax.local_devices()
+    return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def _compile(config: RunConfig, display: Display, *, resume: bool) -> Compiled:

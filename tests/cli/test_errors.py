@@ -33,7 +33,7 @@ def fails(arguments: list[str], capsys) -> str:
         (["run", "quickstart", "--core", "nosuch"], "gpt, lstm, gru, mlp"),
         (["run", "quickstart", "--preset", "nosuch"], "known are best"),
         (["run", "quickstart", "--env.length", "0"], "env.length is 0: allowed is an integer from 1"),
-        (["run", "quickstart", "--agent.batch-size", "-1"], "agent.batch_size is -1: allowed is an integer >= 1"),
+        (["run", "quickstart", "--agent.batch-size", "-1"], "agent.batch_size is -1: allowed is an integer from 1"),
         (["run", "quickstart", "--agent.batch-size", "banana"], "'banana' (expected --agent.batch-size INT)"),
         (["run", "quickstart", "--agent.batchsize", "3"], "--agent.batchsize, 3 (perhaps --agent.batch-size INT)"),
         (["run", "quickstart", "--agent.batch-size"], "Missing value for argument '--agent.batch-size'"),
@@ -42,6 +42,9 @@ def fails(arguments: list[str], capsys) -> str:
         (["run", "quickstart", "--core.width", "32"], "core.width is 32: the gpt core needs the width of its input"),
         (["run", "quickstart", "--core.name", "lstm"], "choose a core with --core NAME"),
         (["run", "quickstart", "--loop.episodes", "2000000000"], "a run has at most"),
+        (["run", "quickstart", "--agent.batch-size", "10000000000"], "agent.batch_size is 10000000000"),
+        (["run", "quickstart", "--loop.updates", "1000000", "--loop.episodes", "1000000"], "updates"),
+        (["render", "PassiveTMaze-v0", "--seed", "18446744073709551616"], "is not an integer >= 0"),
         (["run", "--resume", "nosuch"], "no run folder at nosuch"),
         (["run", "quickstart", "--resume", "nosuch"], "'quickstart' cannot be given beside it"),
         (["run", "--resume", "nosuch", "--seeds", "3"], "'--seeds' cannot be given beside it"),
@@ -131,6 +134,19 @@ def test_broken_experiment_files(code, says, capsys, tmp_path):
     path = tmp_path / "mine.py"
     path.write_text(code)
     assert says in fails(["run", str(path)], capsys)
+
+
+def test_a_users_file_may_hold_dataclasses_and_lie_anywhere(tmp_path, capsys):
+    place = tmp_path / "odd.py.place"
+    place.mkdir()
+    path = place / "mine.py"
+    path.write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n"
+        "@dataclass\nclass A:\n    x: int = 1\nEXPERIMENTS = []\n"
+    )
+    assert "unknown experiment in" in fails(["run", str(path)], capsys)
+    path.write_text("x = 1\n1 / 0\n")
+    assert "line 2, fails: ZeroDivisionError" in fails(["run", f"{path}:x"], capsys)
 
 
 def test_help_and_lists(capsys):

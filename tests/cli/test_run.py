@@ -3,10 +3,12 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,14 @@ def jaxmem(environment, *arguments, **options) -> subprocess.Popen:
     return subprocess.Popen(command, env=environment, **(pipes | options))
 
 
+# Solved at the sixteenth evaluation in a row, which is after 120 episodes: the budget is never the reason to stop.
+LENGTH = ("--loop.episodes", 400, "--loop.stop-return=-9", "--loop.stop-evals", 16)
+
+
 @pytest.fixture(scope="module")
 def whole(runs, environment) -> tuple[RunFolder, str]:
     """A run that was never stopped."""
-    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", "whole", "--loop.episodes", 120)
+    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", "whole", *LENGTH)
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     return RunFolder(runs / "tiny" / "whole"), output
@@ -71,17 +77,18 @@ def test_a_run_writes_what_it_promises_and_says_where(whole):
     assert all(a["wall_s"] <= b["wall_s"] for a, b in zip(rows, rows[1:], strict=False))
     assert "compiled in" in output
     assert "greedy return" in output
-    assert json.loads(folder.config_file.read_text())["config"]["loop"]["episodes"] == 120
+    assert json.loads(folder.config_file.read_text())["config"]["loop"]["episodes"] == 400
 
 
 @pytest.mark.parametrize("ask", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
 def test_resumed_run_ends_in_the_same_bits(ask, runs, environment, whole):
     name = ask.name.lower()
-    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", name, "--loop.episodes", 120)
+    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", name, *LENGTH)
     folder = RunFolder(runs / "tiny" / name)
     deadline = time.monotonic() + 240
     while not (folder.metrics_file.exists() and len(folder.read_metrics()) >= 6):
-        assert process.poll() is None or time.monotonic() < deadline, process.communicate()[0]
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(ask)
     output = process.communicate(timeout=120)[0]
@@ -99,7 +106,7 @@ def test_resumed_run_ends_in_the_same_bits(ask, runs, environment, whole):
 
 def test_damaged_checkpoint_is_refused_and_the_previous_one_goes_on(runs, environment, whole, capsys):
     folder = RunFolder(runs / "tiny" / "damaged")
-    subprocess.run(["cp", "-r", whole[0].path, folder.path], check=True)
+    shutil.copytree(whole[0].path, folder.path)
     steps = sorted(int(path.name) for path in folder.checkpoints.iterdir() if path.name.isdigit())
     # Not all of Orbax's files are needed to read the arrays: cut the whole of them.
     for path in (folder.checkpoints / str(steps[-1]) / "run").rglob("*"):
@@ -122,6 +129,53 @@ def test_a_finished_run_resumes_to_nothing(whole, environment):
     assert "done in" in resumed.communicate(timeout=240)[0]
     assert resumed.returncode == 0
     assert rows_without_time(whole[0]) == before
+
+
+def test_evaluation_changes_nothing(runs, environment, whole):
+    """Evaluated five times as rarely, the same run comes to the same end."""
+    rarely = (*LENGTH[:-1], 4, "--loop.eval-every", 40, "--loop.eval-episodes", 9)
+    process = jaxmem(environment, "run", TINY, "--runs", runs, "--id", "rarely", *rarely)
+    output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    folder = RunFolder(runs / "tiny" / "rarely")
+    assert len(folder.read_metrics()) == 2 * 4
+    one, other = load_run(folder)[1], load_run(whole[0])[1]
+    assert_same_bits(replace(one, window=None), replace(other, window=None))
+
+
+def test_seeds_lie_on_several_devices(runs, environment):
+    two = environment | {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    process = jaxmem(two, "run", TINY, "--runs", runs, "--id", "devices", "--loop.episodes", 16)
+    output = process.communicate(timeout=240)[0]
+    assert process.returncode == 0, output
+    folder = RunFolder(runs / "tiny" / "devices")
+    assert [row["episodes"] for row in folder.read_metrics()] == [6, 6, 14, 14, 22, 22]
+    resumed = jaxmem(environment, "run", "--resume", folder.path)
+    output = resumed.communicate(timeout=240)[0]
+    assert resumed.returncode == 0, output
+    assert "written on 2 x cpu, this is 1 x cpu" in output
+
+
+def test_two_processes_do_not_train_one_folder(whole, capsys):
+    with whole[0].locked():
+        assert main(["run", "--resume", str(whole[0].path)]) == 2
+    assert "is in use by another process" in capsys.readouterr().err
+
+
+def test_a_run_without_a_checkpoint_starts_again_and_lost_rows_are_told(runs, environment, whole):
+    folder = RunFolder(runs / "tiny" / "bare")
+    shutil.copytree(whole[0].path, folder.path)
+    folder.metrics_file.unlink()
+    resumed = jaxmem(environment, "run", "--resume", folder.path)
+    assert "has lost 32 of the 32 rows" in resumed.communicate(timeout=240)[0]
+    assert resumed.returncode == 0
+    shutil.rmtree(folder.checkpoints)
+    resumed = jaxmem(environment, "run", "--resume", folder.path)
+    output = resumed.communicate(timeout=240)[0]
+    assert resumed.returncode == 0, output
+    assert "starts from its beginning" in output
+    assert rows_without_time(folder) == rows_without_time(whole[0])
+    assert_same_end(folder, whole[0])
 
 
 def test_evaluate_and_plot_read_the_run(whole, capsys, tmp_path):

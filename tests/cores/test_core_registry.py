@@ -58,7 +58,7 @@ def test_bad_options(name, options, message):
 
 
 def test_bad_length_and_dtype():
-    with pytest.raises(ConfigError, match=r"^core.max_length is 0: allowed is an integer >= 1$"):
+    with pytest.raises(ConfigError, match=r"^core.max_length is 0: allowed is an integer >= 1 "):
         cores.make("gpt", 16, 0)
     with pytest.raises(ConfigError, match=r"^core.dtype is int32: allowed is a floating-point"):
         cores.make("gpt", 16, 4, jnp.int32)

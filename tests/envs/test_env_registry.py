@@ -101,10 +101,10 @@ def test_options_are_frozen_configurations_that_can_be_written_down():
 T, A = "PassiveTMaze-v0", "ActiveTMaze-v0"
 CHAIN, POLE = "MemoryChain-bsuite", "CartPole-v1"
 BAD = [
-    ("PasiveTMaze-v0", {}, ["'PasiveTMaze-v0'", "'PassiveTMaze-v0'?", "registered_envs"]),
-    ("zzz", {}, ["'zzz'", "registered_envs"]),
-    (3, {}, ["3", "registered_envs"]),
-    (["a"], {}, ["['a']", "registered_envs"]),
+    ("PasiveTMaze-v0", {}, ["'PasiveTMaze-v0'", "'PassiveTMaze-v0'?", "jaxmem list environments"]),
+    ("zzz", {}, ["'zzz'", "jaxmem list environments"]),
+    (3, {}, ["3", "jaxmem list environments"]),
+    (["a"], {}, ["['a']", "jaxmem list environments"]),
     (T, {"lenght": 5}, ["'lenght'", T, "known are length, penalty"]),
     (T, {"oracle_distance": 1}, ["'oracle_distance'", "known are length"]),
     (T, {"length": 0}, ["env.length is 0", "an integer from 1 to 1000000"]),
