@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 
@@ -90,6 +91,7 @@ def _resume(path: Path, checkpoint: str) -> int:
 
 def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
     _use_compilation_cache()
+    sys.unraisablehook = _quiet_about_closed_loops
     try:
         with folder.locked():
             rows = train()
@@ -105,6 +107,12 @@ def _train(folder: RunFolder, train: Callable[[], list[Row]]) -> int:
     for path in (folder.config_file, folder.metrics_file, folder.checkpoints, folder.curve):
         print(f"  {path}")
     return 0
+
+
+def _quiet_about_closed_loops(unraisable: Any) -> None:
+    """After a save that the disk refused, Orbax's writers call back, many times, into loops that are closed."""
+    if "Event loop is closed" not in str(unraisable.exc_value):
+        sys.__unraisablehook__(unraisable)
 
 
 def _draw(folder: RunFolder) -> None:

@@ -28,8 +28,8 @@ class Checkpoints:
 
     def __init__(self, folder: Path, keep: int | None) -> None:
         """Open `folder`, which is made if it is missing; after a save the last `keep` are left; None only reads."""
-        # Orbax reports each save at INFO and through absl's root handlers, which would tear the progress display.
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        # Orbax reports each save, and each failure with all its threads' tracebacks; ours is one line.
+        logging.getLogger("absl").setLevel(logging.CRITICAL)
         self.folder = Path(folder).absolute()
         writes = keep is not None
         options = ocp.CheckpointManagerOptions(
