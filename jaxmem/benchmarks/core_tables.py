@@ -71,7 +71,8 @@ def learning(bench: CoreBench, figures: list[Figures]) -> Table:
         columns,
         rows,
         (
-            f"A whole update: three forward passes, one backward pass, optimiser, targets. {_repeats(bench)}",
+            f"A whole update, made in a compiled loop as in training: three forward passes, one backward pass, "
+            f"optimiser, targets. {_repeats(bench)}",
             "GFLOP: matrix products in the compiled update, those in loops times the loop's length, recomputed too. "
             "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too.",
             f"% of matmul: GFLOP/s at the median time, relative to the best float32 product of {size} x {size} "
