@@ -46,8 +46,7 @@ class Experiment:
         except ConfigError:
             raise
         except Exception as error:
-            reason = " ".join(str(error).split())
-            raise ConfigError(f"preset {preset} of {self.name} fails: {type(error).__name__}: {reason}") from error
+            raise ConfigError(f"preset {preset} of {self.name} fails: {_reason(error)}") from error
         if not isinstance(config, RunConfig):
             raise ConfigError(f"preset {preset} of {self.name} gives a {type(config).__name__}: allowed is a RunConfig")
         return config
@@ -90,8 +89,7 @@ def from_file(path: Path) -> list[Experiment]:
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f", line {lines[-1]}," if lines else ""
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"experiment file {path}{where} fails: {type(error).__name__}: {reason}") from error
+        raise ConfigError(f"experiment file {path}{where} fails: {_reason(error)}") from error
     experiments = getattr(module, "EXPERIMENTS", None)
     if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
         raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
@@ -112,6 +110,11 @@ def find(name: str) -> Experiment:
             return next(iter(experiments.values()))
         return lookup(experiments, inner or "", f"experiment in {path}")
     return lookup(shipped(), name, "experiment", hint="`jaxmem list` shows them all")
+
+
+def _reason(error: Exception) -> str:
+    """What a user's own code raised, on one line."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _natural(name: str) -> list[Any]:

@@ -12,6 +12,8 @@ import tyro
 from jaxmem.config import ConfigError, ConfigT
 from jaxmem.experiment import from_file
 
+_HELP = ("-h", "--help")
+
 _FIXED = {
     "--core.name": "choose a core with --core NAME",
     "--env.id": "it is part of the experiment",
@@ -30,6 +32,19 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise the message as one line."""
         raise ConfigError(f"{message} (see {self.prog} --help)")
+
+
+def split_name(parser: Parser, arguments: list[str]) -> tuple[str | None, list[str], bool]:
+    """What comes first if it is no flag, the rest without requests for help, and whether help was asked for.
+
+    A name comes first because behind flags it could not be told from the value of a field. Help that was asked for is
+    printed: the parser's own here, that of the fields by `set_fields`, which needs the name.
+    """
+    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    asks_help = any(word in _HELP for word in arguments)
+    if asks_help:
+        parser.print_help()
+    return name, [word for word in arguments[name is not None :] if word not in _HELP], asks_help
 
 
 def count(text: str) -> int:
@@ -79,7 +94,7 @@ def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
         reason = _FIXED.get(argument.partition("=")[0])
         if reason is not None:
             raise ConfigError(f"{argument.partition('=')[0]} cannot be set: {reason}")
-    if "--help" in arguments or "-h" in arguments:
+    if any(word in _HELP for word in arguments):
         tyro.cli(type(config), default=config, args=["--help"], prog=prog, description="")
     # Our messages say none, as a user would; tyro wants Python's spelling.
     arguments = ["None" if word == "none" else re.sub(r"=none$", "=None", word) for word in arguments]

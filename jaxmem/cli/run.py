@@ -13,7 +13,7 @@ import jax
 
 from jaxmem import experiment
 from jaxmem.analysis.curves import draw_curves
-from jaxmem.cli.arguments import Parser, add_file_option, load_file, set_fields
+from jaxmem.cli.arguments import Parser, add_file_option, load_file, set_fields, split_name
 from jaxmem.config import ConfigError
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.loop import Program
@@ -26,15 +26,11 @@ _FIELDS = """Any field of the configuration is set by its dotted name, as in --s
 
 def main(arguments: list[str]) -> int:
     """Run the command; see `jaxmem run --help`."""
-    # The experiment comes first: behind flags it could not be told from the value of a field.
-    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
     parser = _parser()
-    asks_help = "--help" in arguments or "-h" in arguments
-    if asks_help:
-        parser.print_help()
-        if name is None:
-            return 0
-    options, fields = parser.parse_known_args([a for a in arguments[name is not None :] if a not in ("-h", "--help")])
+    name, rest, asks_help = split_name(parser, arguments)
+    if asks_help and name is None:
+        return 0
+    options, fields = parser.parse_known_args(rest)
     if options.resume is None:
         if name is None:
             raise ConfigError("no experiment given: `jaxmem list` shows them all")
