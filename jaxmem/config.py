@@ -102,11 +102,28 @@ def text(default: Any = dataclasses.MISSING) -> Any:
     return _field(default, check, False)
 
 
-def integers(default: tuple[int, ...], low: int) -> Any:
-    """A tuple of integers, each at least `low`; the tuple may be empty."""
+def integers(default: tuple[int, ...], low: int, count: int | None = None) -> Any:
+    """A tuple of integers, each at least `low`; it may be empty, or has `count` items."""
     check = Check(
-        lambda value: isinstance(value, tuple) and all(_is_integer(item) and item >= low for item in value),
-        f"a list of integers >= {low}",
+        lambda value: (
+            isinstance(value, tuple)
+            and count in (None, len(value))
+            and all(_is_integer(item) and item >= low for item in value)
+        ),
+        f"a list of {'' if count is None else f'{count} '}integers >= {low}",
+    )
+    return _field(default, check, False)
+
+
+def span(default: Any) -> Any:
+    """A number, or a pair of numbers `(low, high)`."""
+    one = number().metadata["check"]
+    check = Check(
+        lambda value: (
+            one.accepts(value)
+            or (isinstance(value, tuple) and len(value) == 2 and all(map(one.accepts, value)) and value[0] <= value[1])
+        ),
+        "a number, or two, the lower one first",
     )
     return _field(default, check, False)
 

@@ -9,9 +9,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxmem.envs import registry
+from jaxmem.envs.probes.options import (
+    AutoencodeOptions,
+    DelayedCatchOptions,
+    HeavenHellOptions,
+    MemoryCardsOptions,
+    MemoryLengthOptions,
+    RepeatFirstOptions,
+    UmbrellaLengthOptions,
+)
 from jaxmem.envs.registry import (
     EnvOptions,
     EnvSpec,
+    episode_metrics,
     fixed_horizon,
     horizon,
     make,
@@ -19,22 +29,64 @@ from jaxmem.envs.registry import (
     register,
     spec,
 )
+from jaxmem.envs.rooms_options import KeyToDoorOptions, VisualMatchOptions
 from jaxmem.envs.tmaze_options import ActiveTMazeOptions, PassiveTMazeOptions
 
 if TYPE_CHECKING:
+    from jaxmem.envs.key_to_door import KeyToDoor, KeyToDoorLayout, KeyToDoorState
+    from jaxmem.envs.probes.autoencode import Autoencode
+    from jaxmem.envs.probes.cards import CardsLayout
+    from jaxmem.envs.probes.delayed_catch import DelayedCatch, DelayedCatchLayout
+    from jaxmem.envs.probes.heaven_hell import HeavenHell, HeavenHellLayout
+    from jaxmem.envs.probes.memory_cards import MemoryCards, MemoryCardsLayout
+    from jaxmem.envs.probes.memory_length import MemoryLength, MemoryLengthLayout
+    from jaxmem.envs.probes.repeat_first import RepeatFirst
+    from jaxmem.envs.probes.umbrella_length import UmbrellaLength, UmbrellaLengthLayout
+    from jaxmem.envs.rooms import RoomsParams
     from jaxmem.envs.tmaze import TMaze, TMazeLayout, TMazeParams, TMazeState
+    from jaxmem.envs.visual_match import VisualMatch, VisualMatchLayout, VisualMatchState
 
     registered_envs: list[str]
 
 __all__ = [
     "ActiveTMazeOptions",
+    "Autoencode",
+    "AutoencodeOptions",
+    "CardsLayout",
+    "DelayedCatch",
+    "DelayedCatchLayout",
+    "DelayedCatchOptions",
     "EnvOptions",
     "EnvSpec",
+    "HeavenHell",
+    "HeavenHellLayout",
+    "HeavenHellOptions",
+    "KeyToDoor",
+    "KeyToDoorLayout",
+    "KeyToDoorOptions",
+    "KeyToDoorState",
+    "MemoryCards",
+    "MemoryCardsLayout",
+    "MemoryCardsOptions",
+    "MemoryLength",
+    "MemoryLengthLayout",
+    "MemoryLengthOptions",
     "PassiveTMazeOptions",
+    "RepeatFirst",
+    "RepeatFirstOptions",
+    "RoomsParams",
     "TMaze",
     "TMazeLayout",
     "TMazeParams",
     "TMazeState",
+    "UmbrellaLength",
+    "UmbrellaLengthLayout",
+    "UmbrellaLengthOptions",
+    "VisualMatch",
+    "VisualMatchLayout",
+    "VisualMatchOptions",
+    "VisualMatchState",
+    "episode_metrics",
     "fixed_horizon",
     "horizon",
     "make",
@@ -45,11 +97,31 @@ __all__ = [
 ]
 
 _CLASSES = {
+    "jaxmem.envs.key_to_door": ("KeyToDoor", "KeyToDoorLayout", "KeyToDoorState"),
+    "jaxmem.envs.probes.autoencode": ("Autoencode",),
+    "jaxmem.envs.probes.cards": ("CardsLayout",),
+    "jaxmem.envs.probes.delayed_catch": ("DelayedCatch", "DelayedCatchLayout"),
+    "jaxmem.envs.probes.heaven_hell": ("HeavenHell", "HeavenHellLayout"),
+    "jaxmem.envs.probes.memory_cards": ("MemoryCards", "MemoryCardsLayout"),
+    "jaxmem.envs.probes.memory_length": ("MemoryLength", "MemoryLengthLayout"),
+    "jaxmem.envs.probes.repeat_first": ("RepeatFirst",),
+    "jaxmem.envs.probes.umbrella_length": ("UmbrellaLength", "UmbrellaLengthLayout"),
+    "jaxmem.envs.rooms": ("RoomsParams",),
     "jaxmem.envs.tmaze": ("TMaze", "TMazeLayout", "TMazeParams", "TMazeState"),
+    "jaxmem.envs.visual_match": ("VisualMatch", "VisualMatchLayout", "VisualMatchState"),
 }
 
 register("PassiveTMaze-v0", PassiveTMazeOptions)
 register("ActiveTMaze-v0", ActiveTMazeOptions)
+register("KeyToDoor-v0", KeyToDoorOptions)
+register("VisualMatch-v0", VisualMatchOptions)
+register("MemoryLength-v0", MemoryLengthOptions)
+register("UmbrellaLength-v0", UmbrellaLengthOptions)
+register("DelayedCatch-v0", DelayedCatchOptions)
+register("RepeatFirst-v0", RepeatFirstOptions)
+register("Autoencode-v0", AutoencodeOptions)
+register("HeavenHell-v0", HeavenHellOptions)
+register("MemoryCards-v0", MemoryCardsOptions)
 
 
 def __getattr__(name: str) -> Any:

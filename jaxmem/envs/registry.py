@@ -144,6 +144,14 @@ def fixed_horizon(env: Any) -> bool:
     return bool(getattr(env, "fixed_horizon", False))
 
 
+def episode_metrics(env: Any) -> tuple[str, ...]:
+    """Names of the entries of `info` that say how an episode went, once its last step was taken: float32 scalars.
+
+    `env.episode_metrics` where the environment has it, else just "success", which may be missing.
+    """
+    return tuple(getattr(env, "episode_metrics", ("success",)))
+
+
 def _options(id: str, given: dict[str, Any]) -> EnvOptions:
     return options(id, **given)
 

@@ -1,0 +1,1 @@
+"""Probes: small tasks whose memory and credit lengths are known."""
