@@ -1,6 +1,6 @@
 """Learning curves: mean over seeds with a confidence band."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,9 @@ from jaxmem.config import ConfigError
 
 Rows = Sequence[dict[str, Any]]
 
-_PANELS = (("eval/return", "greedy return"), ("eval/success", "greedy success"))
+# Whatever else the evaluations report comes after these.
+_FIRST = ("eval/return", "eval/success")
+_NOT_DRAWN = ("eval/length",)
 
 
 @dataclass(frozen=True)
@@ -71,12 +73,15 @@ def curve_of(rows: Rows, metric: str, label: str) -> Curve:
 
 
 def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
-    """Draw greedy return and, where there is one, success of runs (rows by label) into one picture at `path`."""
+    """Draw what the evaluations of runs (rows by label) report into one picture at `path`, a panel for each metric.
+
+    Metrics that not all the runs have are left out, and so is success where no environment reports it.
+    """
     panels = []
-    for metric, title in _PANELS:
+    for metric in _metrics(runs.values()):
         curves = [curve_of(rows, metric, label) for label, rows in runs.items()]
         if not all(np.isnan(curve.values).all() for curve in curves):
-            panels.append((title, curves))
+            panels.append((metric.replace("eval/", "greedy "), curves))
     figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
     for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for curve in curves:
@@ -88,3 +93,10 @@ def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
         axes.grid(alpha=0.3)
         axes.legend()
     figure.savefig(path, dpi=120)
+
+
+def _metrics(runs: Iterable[Rows]) -> list[str]:
+    # Where there are no rows, `curve_of` says so.
+    common = [[name for name in (rows[0] if rows else _FIRST) if name.startswith("eval/")] for rows in runs]
+    shared = [name for name in common[0] if all(name in names for names in common) and name not in _NOT_DRAWN]
+    return sorted(shared, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))

@@ -11,6 +11,7 @@ from jaxmem.networks import Inputs, first_inputs
 from jaxmem.replay import Episodes
 
 Mode = Literal["random", "explore", "greedy"]
+Outcome = dict[str, jax.Array]
 
 
 class Task(NamedTuple):
@@ -41,7 +42,7 @@ def collect(
     batch_size: int,
     mode: Mode,
     progress: tuple[jax.Array | float, float] = (0.0, 0.0),
-) -> tuple[Episodes, jax.Array]:
+) -> tuple[Episodes, Outcome]:
     """Play `batch_size` episodes to their ends.
 
     Rows whose episode is over wait, frozen, until the horizon.
@@ -57,9 +58,11 @@ def collect(
             exploration schedules.
 
     Returns:
-        The episodes, padded to the horizon, and their success: float32 [B], NaN if the environment has none.
+        The episodes, padded to the horizon, and how they went: float32 [B] of return, length and each of the
+        environment's episode metrics; NaN where it does not report one.
     """
     env, params, horizon = task
+    names = envs.episode_metrics(env)
     reset_key, scan_key = jax.random.split(key)
     obs, env_state = jax.vmap(env.reset_env, in_axes=(0, None))(jax.random.split(reset_key, batch_size), params)
     action_space = env.action_space(params)
@@ -67,9 +70,9 @@ def collect(
     def row(key: jax.Array, env_state: Any, action: jax.Array) -> tuple:
         obs, env_state, reward, terminated, info = env.step_env(key, env_state, action, params)
         truncated = env.is_truncated(env_state, params)
-        success = jnp.asarray(info.get("success", jnp.nan), jnp.float32)
+        said = {name: jnp.asarray(info.get(name, jnp.nan), jnp.float32) for name in names}
         reward = jnp.asarray(reward, jnp.float32)
-        return obs, env_state, reward, jnp.asarray(terminated, bool), jnp.asarray(truncated, bool), success
+        return obs, env_state, reward, jnp.asarray(terminated, bool), jnp.asarray(truncated, bool), said
 
     def step(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
         env_state, inputs, memory, alive = carry
@@ -82,13 +85,14 @@ def collect(
             done = progress[0] + progress[1] * t / horizon
             memory, action = agent.act(state, memory, inputs, start, act_key, done, explore=mode == "explore")
         keys = jax.random.split(env_key, batch_size)
-        obs, next_state, reward, terminated, truncated, success = jax.vmap(row)(keys, env_state, action)
+        obs, next_state, reward, terminated, truncated, said = jax.vmap(row)(keys, env_state, action)
         obs = _keep(alive, obs, inputs.obs)
         env_state = jax.tree.map(lambda new, old: _keep(alive, new, old), next_state, env_state)
         reward = jnp.where(alive, reward, 0)
         ended = alive & (terminated | truncated)
         inputs = Inputs(obs, action.astype(jnp.int32), reward)
-        outputs = (obs, action, reward, alive, ended & terminated, jnp.where(ended, success, 0))
+        said = jax.tree.map(lambda value: jnp.where(ended, value, 0), said)
+        outputs = (obs, action, reward, alive, ended & terminated, said)
         return (env_state, inputs, memory, alive & ~ended), outputs
 
     carry = (
@@ -98,7 +102,7 @@ def collect(
         jnp.ones((batch_size,), bool),
     )
     times = jnp.arange(horizon)
-    _, (next_obs, action, reward, taken, terminated, success) = jax.lax.scan(
+    _, (next_obs, action, reward, taken, terminated, said) = jax.lax.scan(
         step, carry, (times, jax.random.split(scan_key, horizon))
     )
     episodes = Episodes(
@@ -108,7 +112,9 @@ def collect(
         length=jnp.sum(taken, axis=0, dtype=jnp.int32),
         terminated=jnp.any(terminated, axis=0),
     )
-    return episodes, jnp.sum(success, axis=0)
+    # Of the steps of an episode, one alone has what was said at its end.
+    said = {name: jnp.sum(value, axis=0) for name, value in said.items()}
+    return episodes, {"return": episodes.returns, "length": episodes.length.astype(jnp.float32)} | said
 
 
 def _keep(alive: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:

@@ -45,7 +45,7 @@ def take_seed(program: Program, run: Run, seed: int) -> tuple[Program, Run]:
 def evaluate_run(
     program: Program, run: Run, episodes: int, key: jax.Array, seeds: Sequence[int] | None = None
 ) -> dict[str, np.ndarray]:
-    """Greedy episodes of every seed: float [seeds] of mean return, success and length.
+    """Greedy episodes of every seed: float [seeds] of mean return, length and the environment's episode metrics.
 
     Args:
         program: the run's program.

@@ -18,17 +18,14 @@ def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:
 
     Args:
         run: the run, with its leading seed axis.
-        evaluation: float [seeds] of return, success and length.
+        evaluation: float [seeds] of what greedy episodes report on average.
         wall_s: seconds since the run began, compilation included, pauses left out.
     """
     counters = {name: np.asarray(getattr(run, name)) for name in ("env_steps", "episodes", "updates")}
     window = run.window
     episodes, updates = np.asarray(window.episodes), np.asarray(window.updates)
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = {
-            "train/return": np.asarray(window.returns) / episodes,
-            "train/length": np.asarray(window.lengths) / episodes,
-        }
+        means = {f"train/{name}": np.asarray(total) / episodes for name, total in window.outcomes.items()}
         for name, total in window.metrics.items():
             means[f"train/{name}"] = np.asarray(total) / updates
     greedy = {f"eval/{name}": np.asarray(value) for name, value in evaluation.items()}
@@ -82,7 +79,6 @@ def summary(rows: list[Row], steps_per_second: float) -> str:
     def mean(name: str) -> float:
         return float(np.mean([row[name] for row in rows]))
 
-    success = mean("eval/success")
     parts: list[Any] = [
         f"env steps {int(mean('env_steps')):,}",
         f"updates {int(mean('updates')):,}",
@@ -90,6 +86,7 @@ def summary(rows: list[Row], steps_per_second: float) -> str:
         f"train return {mean('train/return'):.3f}",
         f"greedy return {mean('eval/return'):.3f}",
     ]
-    if success == success:
-        parts.append(f"success {success:.2f}")
+    for name in rows[0]:
+        if name.startswith("eval/") and name not in ("eval/return", "eval/length") and not np.isnan(mean(name)):
+            parts.append(f"{name.removeprefix('eval/')} {mean(name):.2f}")
     return " | ".join(parts)

@@ -22,11 +22,10 @@ Metrics = dict[str, jax.Array]
 
 @struct.dataclass
 class Window:
-    """Sums of what happened since the last evaluation; float32 scalars and a dictionary of them."""
+    """Sums of what happened since the last evaluation, float32 scalars: over episodes and over updates."""
 
     episodes: jax.Array
-    returns: jax.Array
-    lengths: jax.Array
+    outcomes: Metrics
     updates: jax.Array
     metrics: Metrics
 
@@ -79,9 +78,9 @@ class Program:
         task, config = self.task, self.config
         obs_space, action_space = task.env.observation_space(task.params), task.env.action_space(task.params)
         # The learner also sees the observation after the last action.
-        net = config.network.make(config.core, obs_space, action_space, task.horizon + 1)
+        parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1)
         example = first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
-        return config.agent.make(net, example, task.horizon)
+        return config.agent.make(parts, example, task.horizon)
 
     def init(self, key: jax.Array) -> Run:
         """A run of every seed, its replay filled with random episodes and its first updates made."""
@@ -94,7 +93,7 @@ class Program:
         )
 
     def evaluate(self, run: Run, episodes: int | None = None) -> Metrics:
-        """Play greedy episodes: float32 [seeds] of return, success and length. The run is only read."""
+        """Play greedy episodes: float32 [seeds] of how they went on average. The run is only read."""
         episodes = self.config.loop.eval_episodes if episodes is None else episodes
         return self._over_seeds(lambda run: self._evaluate(run, episodes))(run)
 
@@ -117,7 +116,7 @@ class Program:
         agent_key, collect_key, run_key, eval_key = jax.random.split(key, 4)
         loop = self.config.loop
         agent = self.agent.init(agent_key)
-        episodes, _ = collect(self.task, self.agent, agent, collect_key, loop.random_episodes, "random")
+        episodes, outcome = collect(self.task, self.agent, agent, collect_key, loop.random_episodes, "random")
         store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
         zero = jnp.zeros((), jnp.int32)
         total = jnp.zeros((), jnp.float32)
@@ -130,9 +129,9 @@ class Program:
             episodes=zero,
             env_steps=zero,
             updates=zero,
-            window=Window(total, total, total, total, {name: total for name in names}),
+            window=Window(total, {name: total for name in outcome}, total, {name: total for name in names}),
         )
-        run = self._store(run, episodes)
+        run = self._store(run, episodes, outcome)
         key, update_key = jax.random.split(run.key)
         first_updates = 0
         if loop.updates is None:
@@ -145,7 +144,7 @@ class Program:
         run = replace(run, key=key)
         planned = loop.iterations * loop.collect
         trained = (run.episodes - loop.random_episodes) / planned
-        episodes, _ = collect(
+        episodes, outcome = collect(
             self.task,
             self.agent,
             run.agent,
@@ -157,7 +156,7 @@ class Program:
         updates = loop.updates
         if updates is None:
             updates = self._updates(episodes, round_up=True)
-        return self._update(self._store(run, episodes), updates, update_key)
+        return self._update(self._store(run, episodes, outcome), updates, update_key)
 
     def _updates(self, episodes: episode_replay.Episodes, round_up: bool) -> jax.Array | int:
         """Updates that a collection pays for: a Python int where every episode has the same length."""
@@ -168,7 +167,7 @@ class Program:
         count = per_step * jnp.sum(episodes.length)
         return (jnp.ceil(count) if round_up else jnp.floor(count)).astype(jnp.int32)
 
-    def _store(self, run: Run, episodes: episode_replay.Episodes) -> Run:
+    def _store(self, run: Run, episodes: episode_replay.Episodes, outcome: Metrics) -> Run:
         count = episodes.length.shape[0]
         window = run.window
         return replace(
@@ -179,8 +178,7 @@ class Program:
             window=replace(
                 window,
                 episodes=window.episodes + count,
-                returns=window.returns + jnp.sum(episodes.returns),
-                lengths=window.lengths + jnp.sum(episodes.length),
+                outcomes={name: total + jnp.sum(outcome[name]) for name, total in window.outcomes.items()},
             ),
         )
 
@@ -202,9 +200,5 @@ class Program:
 
     def _evaluate(self, run: Run, count: int) -> Metrics:
         key = jax.random.fold_in(run.eval_key, run.episodes)
-        episodes, success = collect(self.task, self.agent, run.agent, key, count, "greedy")
-        return {
-            "return": jnp.mean(episodes.returns),
-            "success": jnp.mean(success),
-            "length": jnp.mean(episodes.length.astype(jnp.float32)),
-        }
+        _, outcome = collect(self.task, self.agent, run.agent, key, count, "greedy")
+        return {name: jnp.mean(value) for name, value in outcome.items()}

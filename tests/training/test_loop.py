@@ -34,7 +34,7 @@ def test_counters_and_window_add_up(compiled, fresh):
     np.testing.assert_array_equal(run.updates, [6] * 2)
     np.testing.assert_array_equal(run.replay.size, [18] * 2)
     np.testing.assert_array_equal(run.window.episodes, [18] * 2)
-    np.testing.assert_allclose(run.window.returns, run.replay.data.reward.sum((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(run.window.outcomes["return"], run.replay.data.reward.sum((1, 2)), rtol=1e-5)
 
 
 def test_chunks_of_any_length_reach_the_same_bits_with_one_trace(program, fresh):
