@@ -1,15 +1,17 @@
 """What all algorithms share: the state, the interface, target networks and the optimiser step."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import jax
 import jax.numpy as jnp
 import optax
+from flax import linen as nn
 from flax import struct
 
 from jaxmem.config import Config, text
-from jaxmem.networks import Inputs, MemoryNet
+from jaxmem.networks import Inputs, NetworkParts
 from jaxmem.replay import Episodes
 
 Params = Any
@@ -23,7 +25,7 @@ class AgentState:
 
     Attributes:
         params: the online networks' parameters.
-        target_params: the slowly following copy.
+        target_params: the slowly following copy, of all parameters or of a part.
         opt_state: the optimiser's state.
     """
 
@@ -86,18 +88,18 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class AgentOptions(Config):
-    """Base of every algorithm's options; `make` binds them to a network and a task."""
+    """Base of every algorithm's options; `make` binds them to a task."""
 
     path: ClassVar[str] = "agent"
 
     name: str = text("")
     """the algorithm"""
 
-    def make(self, net: MemoryNet, example: Inputs, horizon: int) -> Agent:
+    def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> Agent:
         """The agent for one task.
 
         Args:
-            net: the network.
+            parts: what it assembles its network from.
             example: inputs of one row, to initialise parameters with.
             horizon: the most steps of an episode.
         """
@@ -120,20 +122,41 @@ def gradient_step(
 ) -> AgentState:
     """Step the optimiser, then move the targets by `tau` towards the new parameters (Polyak averaging)."""
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
-    target_params = optax.incremental_update(params, state.target_params, tau)
+    params: Any = optax.apply_updates(state.params, updates)
+    followed = only(params, state.target_params["params"])
+    target_params = optax.incremental_update(followed, state.target_params, tau)
     return AgentState(params=params, target_params=target_params, opt_state=opt_state)
 
 
-def init_state(net: MemoryNet, optimizer: optax.GradientTransformation, example: Inputs, key: jax.Array) -> AgentState:
-    """Fresh parameters, equal targets, fresh optimiser; `example` has leading axis [B]."""
+def only(params: Params, names: Iterable[str]) -> Params:
+    """The parameters of some of a network's submodules."""
+    return {"params": {name: params["params"][name] for name in names}}
+
+
+def init_state(
+    net: nn.Module,
+    optimizer: optax.GradientTransformation,
+    example: Inputs,
+    key: jax.Array,
+    targets: Iterable[str] | None = None,
+) -> AgentState:
+    """Fresh parameters, equal targets, fresh optimiser.
+
+    Args:
+        net: a network with `unroll`.
+        optimizer: its optimiser.
+        example: inputs with leading axis [B].
+        key: randomness of the parameters.
+        targets: names of the submodules that have a target copy; None for all.
+    """
     rows = example.prev_action.shape[0]
     start = jnp.ones((1, rows), bool)
     inputs = jax.tree.map(lambda leaf: leaf[None], example)
-    params = net.init(key, None, inputs, start, method="unroll")
+    params: Any = net.init(key, None, inputs, start, method="unroll")
+    followed = only(params, params["params"] if targets is None else targets)
     return AgentState(
         params=params,
         # A copy of its own: the run is donated, and one buffer cannot be donated twice.
-        target_params=jax.tree.map(jnp.copy, params),
+        target_params=jax.tree.map(jnp.copy, followed),
         opt_state=optimizer.init(params),
     )

@@ -19,8 +19,8 @@ from jaxmem.agents.base import (
     init_state,
 )
 from jaxmem.config import choice, flag, integer, number
-from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean
-from jaxmem.networks import Inputs, MemoryNet, episode_inputs
+from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean, taken
+from jaxmem.networks import Inputs, MemoryNet, NetworkParts, episode_inputs
 from jaxmem.replay import Episodes
 
 
@@ -62,9 +62,9 @@ class DoubleDQNOptions(AgentOptions):
     separate_selector: bool = flag(True)
     """choose the bootstrap action by a pass of its own, not by the one that is differentiated"""
 
-    def make(self, net: MemoryNet, example: Inputs, horizon: int) -> "DoubleDQN":
+    def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "DoubleDQN":
         """See `AgentOptions.make`."""
-        return DoubleDQN(self, net, example, horizon)
+        return DoubleDQN(self, MemoryNet(trunk=parts.trunk(), head=parts.head()), example, horizon)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,5 +173,4 @@ class DoubleDQN:
             episodes.continues,
         )
         loss = masked_mean(jnp.square(td_error), episodes.mask)
-        q_taken = jnp.take_along_axis(q[:-1], action[..., None], axis=-1)[..., 0]
-        return loss, {"loss": loss, "q": masked_mean(q_taken, episodes.mask)}
+        return loss, {"loss": loss, "q": masked_mean(taken(q[:-1], action), episodes.mask)}

@@ -4,10 +4,12 @@ from typing import Any
 
 from jaxmem.agents.base import AgentOptions
 from jaxmem.agents.ddqn import DoubleDQNOptions
+from jaxmem.agents.sac_discrete import SACDiscreteOptions
 from jaxmem.config import lookup, replace
 
 _AGENTS: dict[str, type[AgentOptions]] = {
     "ddqn": DoubleDQNOptions,
+    "sac_discrete": SACDiscreteOptions,
 }
 
 registered_agents = list(_AGENTS)

@@ -1,6 +1,24 @@
 """Losses: pure functions on one trajectory, without networks; callers `vmap` them over a batch."""
 
 from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
-from jaxmem.losses.reduce import masked_mean
+from jaxmem.losses.reduce import masked_mean, taken
+from jaxmem.losses.sac_discrete import (
+    clipped_log_softmax,
+    entropy,
+    sac_policy_loss,
+    soft_lambda_returns,
+    temperature_loss,
+)
 
-__all__ = ["TRACES", "Trace", "double_q_lambda", "masked_mean"]
+__all__ = [
+    "TRACES",
+    "Trace",
+    "clipped_log_softmax",
+    "double_q_lambda",
+    "entropy",
+    "masked_mean",
+    "sac_policy_loss",
+    "soft_lambda_returns",
+    "taken",
+    "temperature_loss",
+]

@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import rlax
 
+from jaxmem.losses.reduce import taken
+
 Trace = Literal["peng", "watkins"]
 TRACES: tuple[Trace, ...] = ("peng", "watkins")
 
@@ -64,7 +66,7 @@ def double_q_lambda(
         raise ValueError(f"trace is {trace!r}: allowed is one of {', '.join(TRACES)}")
 
     greedy_t = jnp.argmax(q_t_selector, axis=-1)
-    v_t = jnp.take_along_axis(q_t_value, greedy_t[:, None], axis=-1)[:, 0]
+    v_t = taken(q_t_value, greedy_t)
     lambda_t = lambda_ * continues_t.astype(r_t.dtype)
     if trace == "watkins":
         # a_t, the action at the step that v_t is the value of; the last step has none, and continues_t is
@@ -72,5 +74,4 @@ def double_q_lambda(
         a_t = jnp.append(a_tm1[1:], -1)
         lambda_t = lambda_t * (a_t == greedy_t)
     return_t: Any = rlax.lambda_returns(r_t, discount_t, v_t, lambda_t)
-    qa_tm1 = jnp.take_along_axis(q_tm1, a_tm1[:, None], axis=-1)[:, 0]
-    return jax.lax.stop_gradient(return_t) - qa_tm1
+    return jax.lax.stop_gradient(return_t) - taken(q_tm1, a_tm1)

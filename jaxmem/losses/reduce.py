@@ -1,4 +1,4 @@
-"""Reductions over padded batches."""
+"""Reductions over padded batches and over actions."""
 
 import chex
 import jax
@@ -19,3 +19,8 @@ def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     chex.assert_type(mask, bool)
     count = jnp.maximum(jnp.sum(mask), 1)
     return jnp.sum(jnp.where(mask, values, 0)) / count
+
+
+def taken(q: jax.Array, action: jax.Array) -> jax.Array:
+    """The values of the actions that were taken: q float [..., A], action int [...] -> [...]."""
+    return jnp.take_along_axis(q, action[..., None], axis=-1)[..., 0]

@@ -6,14 +6,17 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.networks.initial import fan_in_uniform
 from jaxmem.networks.inputs import Inputs
+from jaxmem.networks.vision import SmallCNN
 
 
 class Embedding(nn.Module):
-    """Linear layer and ReLU for each input, concatenated; a width of 0 leaves that input out.
+    """Observation, previous action and previous reward, each embedded, concatenated; a width of 0 leaves one out.
 
     The inputs of Ni et al. 2023 (arXiv:2307.03864): observation and previous action, the reward's width being 0.
-    Observations of any shape are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default weights
+    Each goes through a linear layer and ReLU; with `cnn`, pictures [H, W, C] go through `SmallCNN` instead.
+    Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default weights
     (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
     """
 
@@ -21,18 +24,23 @@ class Embedding(nn.Module):
     obs_width: int
     action_width: int
     reward_width: int
-    obs_rank: int
+    obs_shape: tuple[int, ...]
+    cnn: bool = False
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, inputs: Inputs) -> jax.Array:
         """Embed inputs with any leading axes: returns [..., obs_width + action_width + reward_width]."""
         obs = inputs.obs
-        lead = obs.shape[: obs.ndim - self.obs_rank]
+        lead = obs.shape[: obs.ndim - len(self.obs_shape)]
         scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
         # The inputs stay in float32: bfloat16 cannot tell position 1000 from 1001.
-        obs = obs.reshape(*lead, -1).astype(jnp.float32) * scale
-        parts = [self._linear(obs, self.obs_width, "obs")]
+        obs = obs.astype(jnp.float32) * scale
+        if self.cnn:
+            encoder = SmallCNN(self.obs_width, dtype=self.dtype, name="obs")
+            parts = [encoder(obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]
+        else:
+            parts = [self._linear(obs.reshape(*lead, -1), self.obs_width, "obs")]
         if self.action_width:
             action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
             parts.append(self._linear(action, self.action_width, "action"))
@@ -42,16 +50,6 @@ class Embedding(nn.Module):
         return jnp.concatenate(parts, axis=-1)
 
     def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
-        uniform = symmetric_uniform(x.shape[-1] ** -0.5)
+        uniform = fan_in_uniform(x.shape[-1])
         layer = nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform, name=name)
         return nn.relu(layer(x)).astype(self.dtype)
-
-
-def symmetric_uniform(bound: float) -> nn.initializers.Initializer:
-    """Initial values uniform in +-`bound`."""
-
-    def initializer(key: Any, shape: Any, dtype: Any = jnp.float32, out_sharding: Any = None) -> jax.Array:
-        del out_sharding
-        return jax.random.uniform(key, shape, dtype, -bound, bound)
-
-    return initializer

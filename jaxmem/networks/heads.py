@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.networks.embed import symmetric_uniform
+from jaxmem.networks.initial import symmetric_uniform
 
 
 class MLPHead(nn.Module):

@@ -35,10 +35,10 @@ def make_agent(core: str = "gpt", **options: Any) -> DoubleDQN:
     from gymnax.environments import spaces
 
     core_options = {"dropout": 0.0} if core == "gpt" else {}
-    net = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).make(
+    parts = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).parts(
         cores.options(core, width=8, **core_options), spaces.Box(-1, 1, (2,)), spaces.Discrete(3), STEPS + 1
     )
-    made = agents.options("ddqn", **options).make(net, first_inputs(jnp.zeros((1, 2))), STEPS)
+    made = agents.options("ddqn", **options).make(parts, first_inputs(jnp.zeros((1, 2))), STEPS)
     assert isinstance(made, DoubleDQN)
     return made
 
@@ -97,7 +97,7 @@ def test_gradient_reaches_embedding_core_and_head_and_not_the_targets(agent, sta
 
     online, target = jax.grad(loss, argnums=(0, 1))(state.params, state.target_params)
     assert all(float(jnp.abs(leaf).max()) == 0 for leaf in jax.tree.leaves(target))
-    parts = online["params"]
+    parts = online["params"]["trunk"] | {"head": online["params"]["head"]}
     assert set(parts) == {"embedding", "core", "head"}
     assert all(optax.tree.norm(part) > 0 for part in parts.values())
 
@@ -155,13 +155,13 @@ def test_acting_is_greedy_or_explores_at_the_rate_of_epsilon():
 def test_dropout_follows_its_options():
     from gymnax.environments import spaces
 
-    net = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).make(
+    parts = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).parts(
         cores.options("gpt", width=8, dropout=0.5), spaces.Box(-1, 1, (2,)), spaces.Discrete(3), STEPS + 1
     )
     example = first_inputs(jnp.zeros((1, 2)))
 
     def loss_of(key: int, **options: bool) -> float:
-        agent = agents.options("ddqn", separate_selector=False, **options).make(net, example, STEPS)
+        agent = agents.options("ddqn", separate_selector=False, **options).make(parts, example, STEPS)
         assert isinstance(agent, DoubleDQN)
         state = agent.init(jax.random.key(0))
         return float(agent.loss(state.params, state, episodes(), jax.random.key(key))[0])
@@ -176,10 +176,10 @@ def test_reward_input_is_used_only_where_it_has_a_width():
     batch = episodes()
     other = replace(batch, reward=batch.reward + 1.0)
     for width, differs in [(0, False), (2, True)]:
-        net = NetworkOptions(obs_embed=4, action_embed=4 - width, reward_embed=width, head=(8,)).make(
+        parts = NetworkOptions(obs_embed=4, action_embed=4 - width, reward_embed=width, head=(8,)).parts(
             cores.options("lstm", width=8), spaces.Box(-1, 1, (2,)), spaces.Discrete(3), STEPS + 1
         )
-        agent = agents.options("ddqn").make(net, first_inputs(jnp.zeros((1, 2))), STEPS)
+        agent = agents.options("ddqn").make(parts, first_inputs(jnp.zeros((1, 2))), STEPS)
         params = agent.init(jax.random.key(0)).params
         assert np.any(q_values(agent, params, batch) != q_values(agent, params, other)) == differs
 

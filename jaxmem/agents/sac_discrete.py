@@ -1,0 +1,213 @@
+"""Soft actor-critic for discrete actions, with memory, on whole episodes."""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxmem.agents.base import (
+    AgentOptions,
+    AgentState,
+    Carry,
+    Metrics,
+    Params,
+    adam,
+    gradient_step,
+    init_state,
+)
+from jaxmem.config import choice, flag, integer, number
+from jaxmem.losses import entropy, masked_mean, sac_policy_loss, soft_lambda_returns, taken, temperature_loss
+from jaxmem.networks import ActorCritic, Inputs, NetworkParts, episode_inputs
+from jaxmem.replay import Episodes
+
+_CRITICS = ("critic_0", "critic_1")
+# Policy heads start closer to uniform than value heads: Ni et al. 2023.
+_POLICY_BOUND = 1e-3
+
+
+@dataclass(frozen=True)
+class SACDiscreteOptions(AgentOptions):
+    """SAC-Discrete; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the pixel tasks.
+
+    One trunk serves policy and critics. The target critics are copies of the heads alone and read the features of the
+    online trunk. In the policy's loss the critics are frozen, weights and inputs. Dropout is on while collecting and in
+    every pass of an update.
+    """
+
+    name: str = choice("sac_discrete", ["sac_discrete"])
+    """the algorithm"""
+    discount: float = number(0.99, 0, 1)
+    """discount of the return that is learned"""
+    td_lambda: float = number(0.0, 0, 1)
+    """mixing of the lambda-return; 0 is the one-step target"""
+    learning_rate: float = number(3e-4, above=0)
+    """Adam's step size"""
+    max_grad_norm: float | None = number(None, above=0, optional=True)
+    """clip of the gradient's global norm; none does not clip"""
+    batch_size: int = integer(64, low=1, high=1_000_000)
+    """episodes in an update"""
+    tau: float = number(0.005, 0, 1)
+    """how far the target critics move towards the online ones after an update"""
+    temperature: float = number(0.1, above=0)
+    """weight of the policy's entropy; the first value if it is learned"""
+    learn_temperature: bool = flag(False)
+    """adapt the temperature to a target entropy"""
+    target_entropy: float = number(0.5, 0, 1)
+    """entropy that is wanted, as a share of the uniform policy's log A"""
+    temperature_learning_rate: float = number(3e-4, above=0)
+    """Adam's step size for the temperature"""
+    shared: bool = flag(True)
+    """one trunk for policy and critics; false: one for each, the critics' with a target copy"""
+    freeze_critic: bool = flag(True)
+    """keep the policy's gradient from the critics and, through them, from the trunk"""
+    act_dropout: bool = flag(True)
+    """dropout while collecting"""
+
+    def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "SACDiscrete":
+        """See `AgentOptions.make`."""
+        net = ActorCritic(
+            trunk=parts.trunk(),
+            actor=parts.head(_POLICY_BOUND),
+            critic_0=parts.head(),
+            critic_1=parts.head(),
+            critic_trunk=None if self.shared else parts.trunk(),
+            log_temperature=math.log(self.temperature) if self.learn_temperature else None,
+        )
+        return SACDiscrete(self, net, example, parts.num_actions)
+
+
+@dataclass(frozen=True, eq=False)
+class SACDiscrete:
+    """Soft actor-critic (Haarnoja et al. 2018, arXiv:1801.01290) for discrete actions (Christodoulou 2019).
+
+    Loss: means over the valid steps of a batch of episodes of half the sum of both critics' squared errors against
+    `losses.soft_lambda_returns`, and of `losses.sac_policy_loss`; plus `losses.temperature_loss` if that is learned.
+    """
+
+    options: SACDiscreteOptions
+    net: ActorCritic
+    example: Inputs
+    num_actions: int
+
+    metric_names: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "critic_loss",
+        "policy_loss",
+        "q",
+        "entropy",
+        "temperature",
+        "grad_norm",
+    )
+
+    @property
+    def batch_size(self) -> int:
+        """See `Agent.batch_size`."""
+        return self.options.batch_size
+
+    @cached_property
+    def _optimizer(self) -> optax.GradientTransformation:
+        options = self.options
+        networks = adam(options.learning_rate, options.max_grad_norm)
+        if not options.learn_temperature:
+            return networks
+        return optax.partition(
+            {"networks": networks, "temperature": optax.adam(options.temperature_learning_rate)},
+            lambda params: {
+                "params": {
+                    name: "temperature" if name == "log_temperature" else "networks" for name in params["params"]
+                }
+            },
+        )
+
+    def init(self, key: jax.Array) -> AgentState:
+        """See `Agent.init`."""
+        targets = _CRITICS if self.options.shared else (*_CRITICS, "critic_trunk")
+        return init_state(self.net, self._optimizer, self.example, key, targets)
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """See `Agent.initial_carry`."""
+        return self.net.initial_state(batch_size)
+
+    def act(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, jax.Array]:
+        """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
+        dropout_key, action_key = jax.random.split(key)
+        apply: Any = self.net.apply
+        deterministic = not (explore and self.options.act_dropout)
+        rngs = {"dropout": dropout_key}
+        carry, logits = apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+        if explore:
+            return carry, jax.random.categorical(action_key, logits).astype(jnp.int32)
+        return carry, jnp.argmax(logits, axis=-1).astype(jnp.int32)
+
+    def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
+        """One gradient step; see `Agent.update`."""
+        gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
+        metrics["grad_norm"] = optax.tree.norm(gradients)
+        return gradient_step(self._optimizer, state, gradients, self.options.tau), metrics
+
+    def loss(self, params: Params, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The loss of `params` on a batch, target critics coming from `state.target_params`; and metrics.
+
+        Every pass unrolls the same observations from each episode's first one, and only then are the values shifted.
+        """
+        options = self.options
+        inputs, start = episode_inputs(episodes)
+        online_key, target_key = jax.random.split(key)
+        apply: Any = self.net.apply
+
+        def run(params: Params, *arguments: Any, method: str, key: jax.Array) -> Any:
+            return apply(params, *arguments, method=method, rngs={"dropout": key})
+
+        _, online = run(params, None, inputs, start, False, method="unroll", key=online_key)
+        targets = {"params": params["params"] | state.target_params["params"]}
+        features = online.features
+        if not options.shared:
+            features = run(targets, inputs, start, False, method="critic_features", key=target_key)
+        q_target = run(targets, jax.lax.stop_gradient(features), method="q", key=target_key)
+
+        temperature = jnp.float32(options.temperature)
+        if options.learn_temperature:
+            temperature = jnp.exp(jax.lax.stop_gradient(params["params"]["log_temperature"]))
+        returns = partial(soft_lambda_returns, temperature=temperature, lambda_=options.td_lambda)
+        return_t = jax.vmap(returns, in_axes=(1, 1, 2, 1, 1), out_axes=1)(
+            episodes.reward,
+            episodes.discounts(options.discount),
+            q_target[:, 1:],
+            online.logits[1:],
+            episodes.continues,
+        )
+        action = episodes.action.astype(jnp.int32)
+        q_taken = jax.vmap(taken, in_axes=(0, None))(online.q[:, :-1], action)
+        critic_loss = masked_mean(jnp.sum(jnp.square(return_t - q_taken), axis=0), episodes.mask)
+
+        q_policy = jax.lax.stop_gradient(online.q) if options.freeze_critic else online.q
+        policy_losses = partial(sac_policy_loss, temperature=temperature)
+        policy_loss = masked_mean(
+            jax.vmap(policy_losses, in_axes=(1, 2), out_axes=1)(online.logits[:-1], q_policy[:, :-1]), episodes.mask
+        )
+        loss = 0.5 * critic_loss + policy_loss
+        mean_entropy = masked_mean(entropy(online.logits[:-1]), episodes.mask)
+        if options.learn_temperature:
+            wanted = options.target_entropy * math.log(self.num_actions)
+            loss += temperature_loss(params["params"]["log_temperature"], mean_entropy, wanted)
+        return loss, {
+            "loss": loss,
+            "critic_loss": critic_loss,
+            "policy_loss": policy_loss,
+            "q": masked_mean(jnp.min(q_taken, axis=0), episodes.mask),
+            "entropy": mean_entropy,
+            "temperature": temperature,
+        }

@@ -1,0 +1,123 @@
+"""What stands around a core: options, and the parts that agents assemble."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+
+from jaxmem.config import Config, ConfigError, choice, integer, integers
+from jaxmem.cores import CoreOptions
+from jaxmem.networks.embed import Embedding
+from jaxmem.networks.heads import MLPHead
+from jaxmem.networks.memory_net import Trunk
+
+_DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
+# What the two convolutions with kernels of 2x2 need.
+_SMALLEST_PICTURE = 3
+
+
+@dataclass(frozen=True)
+class NetworkOptions(Config):
+    """What stands around the core."""
+
+    path: ClassVar[str] = "network"
+
+    encoder: str = choice("auto", ["auto", "linear", "cnn"])
+    """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear"""
+    obs_embed: int = integer(64, low=1)
+    """width of the observation's embedding"""
+    action_embed: int = integer(64, low=0)
+    """width of the previous action's embedding; 0 leaves it out"""
+    reward_embed: int = integer(0, low=0)
+    """width of the previous reward's embedding; 0 leaves it out"""
+    head: tuple[int, ...] = integers((256, 256), low=1)
+    """widths of the head's hidden layers"""
+    dtype: str = choice("float32", ["float32", "bfloat16"])
+    """compute dtype; parameters are float32"""
+
+    @property
+    def input_width(self) -> int:
+        """Width of what the core is fed."""
+        return self.obs_embed + self.action_embed + self.reward_embed
+
+    def parts(self, core: CoreOptions, obs_space: Any, action_space: Any, max_length: int) -> "NetworkParts":
+        """What an agent assembles its networks from, for an environment.
+
+        Args:
+            core: which memory core, and its options.
+            obs_space: a gymnax `Box`.
+            action_space: a gymnax `Discrete`.
+            max_length: the most steps that the core sees of one episode.
+
+        Raises:
+            ConfigError: for spaces that the network cannot take, or if the core cannot take the embedding's width.
+        """
+        # Importing gymnax starts JAX's backend; a program must be able to configure that after importing jaxmem.
+        from gymnax.environments import spaces
+
+        if not isinstance(action_space, spaces.Discrete):
+            raise ConfigError(f"env has the action space {type(action_space).__name__}: allowed is Discrete")
+        if not isinstance(obs_space, spaces.Box):
+            raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
+        shape = tuple(obs_space.shape)
+        is_picture = len(shape) == 3 and min(shape[:2]) >= _SMALLEST_PICTURE
+        if self.encoder == "cnn" and not is_picture:
+            raise ConfigError(
+                f"network.encoder is 'cnn': env's observations have the shape {shape}, "
+                f"allowed is (height, width, channels), at least {_SMALLEST_PICTURE} high and wide"
+            )
+        parts = NetworkParts(self, core, shape, is_picture and self.encoder != "linear", action_space.n, max_length)
+        if parts.core().needs_equal_width and self.input_width != core.width:
+            raise ConfigError(
+                f"core.width is {core.width}: the {core.name} core needs the width of its input, which is "
+                f"{self.input_width} (network.obs_embed + action_embed + reward_embed)"
+            )
+        return parts
+
+
+@dataclass(frozen=True)
+class NetworkParts:
+    """Makes trunks and heads for one task; every call makes a module of its own, with parameters of its own.
+
+    Attributes:
+        options: widths and dtype.
+        core_options: which core.
+        obs_shape: shape of one observation.
+        cnn: whether a convolutional net embeds it.
+        num_actions: size of the action space.
+        max_length: the most steps that the core sees of one episode.
+    """
+
+    options: NetworkOptions
+    core_options: CoreOptions
+    obs_shape: tuple[int, ...]
+    cnn: bool
+    num_actions: int
+    max_length: int
+
+    @property
+    def dtype(self) -> Any:
+        """Compute dtype."""
+        return _DTYPES[self.options.dtype]
+
+    def core(self) -> Any:
+        """A memory core."""
+        return self.core_options.make(self.max_length, self.dtype)
+
+    def trunk(self) -> Trunk:
+        """An embedding with a core on top."""
+        options = self.options
+        embedding = Embedding(
+            num_actions=self.num_actions,
+            obs_width=options.obs_embed,
+            action_width=options.action_embed,
+            reward_width=options.reward_embed,
+            obs_shape=self.obs_shape,
+            cnn=self.cnn,
+            dtype=self.dtype,
+        )
+        return Trunk(embedding=embedding, core=self.core())
+
+    def head(self, last_bound: float = 3e-3) -> MLPHead:
+        """A read-out with one output an action; its last layer starts uniform in +-`last_bound`."""
+        return MLPHead(self.options.head, self.num_actions, last_bound, dtype=self.dtype)
