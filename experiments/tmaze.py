@@ -99,6 +99,12 @@ EXPERIMENTS = [
         presets={"best": partial(best, env_id=PASSIVE, length=20, episodes=8000)},
         difference="not of the paper; the recipe of passive_tmaze_50",
     ),
+    Experiment(
+        name="passive_tmaze_20",
+        description="remember a cue for 20 steps: the quickstart under its proper name, for other agents",
+        presets={"best": partial(best, env_id=PASSIVE, length=20, episodes=BEST_EPISODES[PASSIVE])},
+        difference="not of the paper; the recipe of passive_tmaze_50",
+    ),
     *(
         experiment("passive_tmaze", PASSIVE, length, episodes, 1, f"remember a cue for {length} steps")
         for length, episodes in PAPER_PASSIVE.items()

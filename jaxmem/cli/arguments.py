@@ -18,7 +18,7 @@ _FIXED = {
     "--core.name": "choose a core with --core NAME",
     "--env.id": "it is part of the experiment",
     "--id": "the environment comes first",
-    "--agent.name": "it is part of the experiment",
+    "--agent.name": "choose an agent with --agent NAME",
 }
 
 

@@ -69,5 +69,5 @@ _TABLES = {
     "experiments": _experiments,
     "environments": _environments,
     "cores": lambda: _names("cores: --core NAME", {name: cores.options(name) for name in cores.registered_cores}),
-    "agents": lambda: _names("agents", {name: agents.options(name) for name in agents.registered_agents}),
+    "agents": lambda: _names("agents: --agent NAME", {name: agents.options(name) for name in agents.registered_agents}),
 }

@@ -6,12 +6,13 @@ import re
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import jax
 
-from jaxmem import experiment
+from jaxmem import agents, experiment
 from jaxmem.analysis.curves import draw_curves
 from jaxmem.cli.arguments import Parser, add_file_option, load_file, set_fields, split_name
 from jaxmem.config import ConfigError
@@ -35,7 +36,9 @@ def main(arguments: list[str]) -> int:
         if name is None:
             raise ConfigError("no experiment given: `jaxmem list` shows them all")
         return _start(name, options, fields + ["--help"] * asks_help)
-    beside = [item for item in (name, options.preset, options.core, options.id, *fields) if item is not None]
+    beside = [
+        item for item in (name, options.preset, options.core, options.agent, options.id, *fields) if item is not None
+    ]
     if beside:
         raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
     load_file(options.file)
@@ -48,6 +51,9 @@ def _parser() -> Parser:
     parser.epilog = _FIELDS
     parser.add_argument("--preset", help="which settings: best (the default) or paper, the published ones")
     parser.add_argument("--core", help="the memory core, one that `jaxmem list` shows")
+    parser.add_argument(
+        "--agent", help="another algorithm, one that `jaxmem list agents` shows; fields that both have are kept"
+    )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders are made (default: runs)")
     parser.add_argument("--id", help="name of the run's folder (default: time, preset and core)")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")
@@ -64,17 +70,21 @@ def _parser() -> Parser:
 def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
     chosen = experiment.find(name)
     preset = chosen.default_preset if options.preset is None else options.preset
-    config = set_fields(chosen.config(preset, options.core), fields, f"jaxmem run {name}")
+    config = chosen.config(preset, options.core)
+    if options.agent is not None:
+        config = replace(config, agent=agents.exchange(config.agent, options.agent))
+    config = set_fields(config, fields, f"jaxmem run {name}")
     # Built once before anything is written: what does not fit together leaves no empty folder behind.
     _ = Program(config).agent
     run_id = options.id
     if run_id is None:
-        run_id = f"{time.strftime('%Y%m%d-%H%M%S')}-{preset}-{config.core.name}"
+        chose = [preset, config.core.name, *([] if options.agent is None else [options.agent])]
+        run_id = "-".join([time.strftime("%Y%m%d-%H%M%S"), *chose])
     if not re.fullmatch(r"\w[\w.+=@-]*", run_id):
         raise ConfigError(f"--id is {run_id!r}: allowed are letters, digits and . _ + = @ -, a letter or digit first")
     folder = RunFolder.create(options.runs / chosen.name / run_id, chosen.name, preset, config)
     display = Display(config.loop.iterations)
-    display.say(f"{chosen.name} (preset {preset}, core {config.core.name}) -> {folder.path}")
+    display.say(f"{chosen.name} (preset {preset}, core {config.core.name}, agent {config.agent.name}) -> {folder.path}")
     return _train(folder, lambda: start(config, folder, display))
 
 

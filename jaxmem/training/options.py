@@ -45,8 +45,10 @@ class LoopOptions(Config):
     """greedy episodes in an evaluation"""
     stop_return: float | None = number(None, optional=True)
     """stop once every seed's greedy return is at least this; none trains to the end"""
+    stop_success: float | None = number(None, 0, 1, optional=True)
+    """stop once every seed's greedy success is at least this (and the return its own bound); none leaves it out"""
     stop_evals: int = integer(3, low=1)
-    """evaluations in a row that must reach it"""
+    """evaluations in a row that must reach what stops the run"""
     checkpoint_every: float = number(60.0, 0)
     """seconds between checkpoints, taken at evaluations; the end is always saved"""
     keep: int = integer(3, low=1)
@@ -61,6 +63,12 @@ class LoopOptions(Config):
     def eval_iterations(self) -> int:
         """Iterations between evaluations."""
         return math.ceil(self.eval_every / self.collect)
+
+    @property
+    def stop_at(self) -> dict[str, float]:
+        """What evaluations must reach for the run to stop, by column; empty to train to the end."""
+        bounds = {"eval/return": self.stop_return, "eval/success": self.stop_success}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
 
     def replay_episodes(self, horizon: int) -> int:
         """Capacity of the replay in episodes of `horizon` steps."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxmem import experiment
+from jaxmem import envs, experiment
 
 EPISODES = {
     "passive_tmaze_50": 20000,
@@ -21,12 +21,31 @@ EPISODES = {
 }
 
 
+ROOMS = {
+    "key_to_door_60": (40000, 85, 2),
+    "key_to_door_120": (40000, 145, 2),
+    "key_to_door_250": (30000, 275, 2),
+    "key_to_door_500": (15000, 525, 2),
+    "visual_match_60": (40000, 90, 1),
+    "visual_match_120": (30000, 150, 1),
+    "visual_match_250": (15000, 280, 1),
+    "visual_match_500": (10000, 530, 1),
+    "visual_match_750": (10000, 780, 1),
+    "visual_match_1000": (10000, 1030, 1),
+    "active_visual_match_60": (40000, 90, 2),
+    "active_visual_match_120": (30000, 150, 2),
+    "active_visual_match_250": (15000, 280, 2),
+}
+
+
 def values(config: object, names: str) -> list:
     return [getattr(config, name) for name in names.split()]
 
 
-def test_every_maze_of_the_paper_is_there():
-    assert set(EPISODES) == {name for name, found in experiment.shipped().items() if "paper" in found.presets}
+def test_every_task_of_the_paper_is_there():
+    assert set(EPISODES) | set(ROOMS) == {
+        name for name, found in experiment.shipped().items() if "paper" in found.presets
+    }
 
 
 @pytest.mark.parametrize("name", EPISODES)
@@ -56,3 +75,33 @@ def test_paper_preset(name, core):
     assert values(loop, "random_episodes eval_every eval_episodes stop_return") == [10, 10, 10, None]
     # max(1e6, 1000 T) steps.
     assert loop.replay_episodes(horizon) == max(-(-1_000_000 // horizon), 1000)
+
+
+@pytest.mark.parametrize("name", ROOMS)
+@pytest.mark.parametrize("core", ["gpt", "lstm"])
+def test_paper_preset_of_the_rooms(name, core):
+    episodes, horizon, layers = ROOMS[name]
+    config = experiment.find(name).config("paper", core)
+    assert envs.horizon(*config.env.make()) == horizon
+    assert values(config.env, "apple_reward final_reward respawn_every num_apples crop") == [1.0, 5.0, 20, 10, True]
+    if name.startswith("key"):
+        assert config.env.grid == "sr"  # type: ignore[attr-defined]
+    else:
+        assert config.env.mode == ("active" if name.startswith("active") else "passive")  # type: ignore[attr-defined]
+    assert values(config.core, "width layers") == [100 if core == "gpt" else 128, layers]
+    if core == "gpt":
+        assert values(config.core, "heads dropout positions init_std") == [layers, 0.1, "sine", 0.02]
+    else:
+        assert config.core.forget_bias == 0.0  # type: ignore[attr-defined]
+    assert values(config.network, "encoder obs_embed action_embed reward_embed head dtype") == [
+        *("auto", 100, 0, 0),
+        *((256, 256), "float32"),
+    ]
+    agent = config.agent
+    assert agent.name == "sac_discrete"
+    assert values(agent, "discount td_lambda learning_rate max_grad_norm") == [0.99, 0.0, 3e-4, None]
+    assert values(agent, "batch_size tau temperature learn_temperature") == [64, 0.005, 0.1, False]
+    assert values(agent, "shared freeze_critic act_dropout") == [True, True, True]
+    loop = config.loop
+    assert values(loop, "episodes collect updates updates_per_step") == [episodes, 1, None, 0.25]
+    assert values(loop, "random_episodes eval_every eval_episodes stop_success") == [10, 50, 20, None]
