@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from gymnax.environments import spaces
 
 from jaxmem.config import ConfigError
 from jaxmem.envs.rooms import EXPLORE, REWARD, Rooms, RoomsParams, RoomsState, show
-from jaxmem.envs.rooms_board import APPLE_BOARD, DOOR, INDICATOR, KEY, Board, place, places
+from jaxmem.envs.rooms_board import APPLE_BOARD, CELLS, DOOR, INDICATOR, KEY, Board, place, places
 from jaxmem.envs.rooms_layout import cell_of, check_cell, choose
 
 _KEY_BOARD = Board(
@@ -209,3 +210,7 @@ class KeyToDoor(Rooms):
 
     def _more_info(self, state: KeyToDoorState) -> dict[str, jax.Array]:
         return {"key": state.has_key.astype(jnp.float32)}
+
+    def _more_state_space(self) -> dict[str, spaces.Box]:
+        cells = {name: spaces.Box(0, CELLS - 1, (), jnp.int32) for name in ("key_cell", "door_cell", "last_start")}
+        return cells | {name: spaces.Box(0, 1, (), jnp.bool_) for name in ("has_key", "took_key")}

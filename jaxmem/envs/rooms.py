@@ -261,6 +261,27 @@ class Rooms(Environment[Any, Any]):
         shape = tables(self._boards(), self.crop).shape
         return spaces.Box(0, 255, (*shape, 3), jnp.uint8)
 
+    def state_space(self, params: RoomsParams | None = None) -> spaces.Dict:
+        """Bounds of the state's fields."""
+        params = self.default_params if params is None else params
+        steps, sites = params.max_steps_in_episode, len(APPLE_SITES)
+        low, high = params.apple_reward
+        return spaces.Dict(
+            {
+                "time": spaces.Box(0, steps, (), jnp.int32),
+                "cell": spaces.Box(0, CELLS - 1, (), jnp.int32),
+                "ready_at": spaces.Box(0, _NEVER, (sites,), jnp.int32),
+                "apple_reward": spaces.Box(low, high, (), jnp.float32),
+                "apples": spaces.Box(0, steps, (), jnp.int32),
+                "solved": spaces.Box(0, 1, (), jnp.bool_),
+            }
+            | self._more_state_space()
+        )
+
+    def _more_state_space(self) -> dict[str, spaces.Box]:
+        """Bounds of the fields that `RoomsState` has not."""
+        raise NotImplementedError
+
     def render(self, state: Any, params: RoomsParams) -> np.ndarray:
         """Draw one state on the host: the whole board and, to its right, what the player sees; uint8 [H, W, 3]."""
         views = [dataclasses.replace(self, crop=crop)._observe(state, params) for crop in (False, True)]

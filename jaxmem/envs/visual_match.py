@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
+from gymnax.environments import spaces
 
 from jaxmem.config import ConfigError
 from jaxmem.envs.rooms import EXPLORE, REWARD, Rooms, RoomsParams, RoomsState, show
-from jaxmem.envs.rooms_board import APPLE_BOARD, HUES, Board
+from jaxmem.envs.rooms_board import APPLE_BOARD, CELLS, HUES, Board
 from jaxmem.envs.rooms_layout import cell_of, check_cell, choose
 
 _CUE_BOARDS = {
@@ -199,3 +200,11 @@ class VisualMatch(Rooms):
         doors = show((phase == REWARD) & ~state.doors_gone, np.array(_DOORS))
         cue = show(phase == EXPLORE, state.cue_cell)
         return [(cue, colours[state.target]), *((doors[i], colours[i]) for i in range(len(_DOORS)))]
+
+    def _more_state_space(self) -> dict[str, spaces.Box]:
+        return {
+            "cue_cell": spaces.Box(0, CELLS - 1, (), jnp.int32),
+            "target": spaces.Box(0, len(_DOORS) - 1, (), jnp.int32),
+            "hue": spaces.Box(0, len(HUES) - 1, (len(_DOORS),), jnp.int32),
+            "doors_gone": spaces.Box(0, 1, (), jnp.bool_),
+        }

@@ -115,7 +115,7 @@ def test_walls_apples_horizon_and_doors(name, data):
     phase: np.ndarray = np.repeat([0, 1, 2], [*MAX_FRAMES[:2], MAX_FRAMES[2] + 1])
     rows, columns = np.divmod(states.cell, 11)
     for room, text in enumerate(WALLS[name]):
-        walls: np.ndarray = np.array([list(line) for line in text.split("\n")[1:]]) == "#"
+        walls = np.array([[mark == "#" for mark in line] for line in text.split("\n")[1:]])
         here = phase == room
         assert not walls[rows[here], columns[here]].any()
         # Nothing but a wall or the shut door stops a move, which is of one cell.
@@ -124,7 +124,7 @@ def test_walls_apples_horizon_and_doors(name, data):
         want = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])[np.array(actions)[steps]]
         to = np.stack([rows, columns], axis=1)[:-1][steps] + want
         inside = (to >= 0).all(1) & (to < (7, 11)).all(1)
-        free = np.asarray(inside & ~walls[tuple(np.where(inside[:, None], to, 0).T)])
+        free = inside & ~walls[tuple(np.where(inside[:, None], to, 0).T)]
         if room == 2 and name.startswith("KeyToDoor"):
             free &= (to[:, 0] * 11 + to[:, 1] != states.door_cell[0]) | states.has_key[-1]
         np.testing.assert_array_equal(moved, np.where(free[:, None], want, 0))
@@ -280,6 +280,19 @@ def test_one_phase_may_be_left_out_and_lengths_add_up():
         _, state, _, done, _ = env.step_env(jax.random.key(0), state, SOUTH, params)
     assert state.cell == 3 * 11 + 5
     assert not done
+
+
+@pytest.mark.parametrize("id", ["KeyToDoor-v0", "VisualMatch-v0"])
+def test_spaces_hold_what_there_is(id):
+    env, params = envs.make(id)
+    obs, state = env.reset(jax.random.key(3), params)
+    assert env.observation_space(params).contains(obs)
+    space = env.state_space(params)
+    assert set(space.spaces) == {field.name for field in dataclasses.fields(state)}
+    for name, box in space.spaces.items():
+        value = getattr(state, name)
+        assert (value.shape, value.dtype) == (box.shape, box.dtype)
+        assert ((value >= box.low) & (value <= box.high)).all()
 
 
 @pytest.mark.parametrize("id", ["KeyToDoor-v0", "VisualMatch-v0"])
