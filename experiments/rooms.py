@@ -19,7 +19,7 @@ DIFFERENCE = (
     "16 episodes side by side and 8 updates on 32 of them instead of 1 and a quarter of an update a step; "
     "learning rate 1e-3 instead of 3e-4; lambda-return of 0.5 instead of one step; gradient norm clipped at 0.5; "
     "no dropout; one layer of width 64 and a head of 64; wider initial weights (gpt), forget bias 1 (lstm); "
-    "stops once greedy success is 0.95 in three evaluations in a row"
+    "stops once greedy success is 0.98 in three evaluations in a row"
 )
 
 # The most that the cheap recipe trains; it stops when it has solved the task.
@@ -63,7 +63,7 @@ def best(core: str, env: EnvOptions) -> RunConfig:
             random_episodes=64,
             eval_every=320,
             eval_episodes=64,
-            stop_success=0.95,
+            stop_success=0.98,
             checkpoint_every=20,
         ),
     )
