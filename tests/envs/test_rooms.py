@@ -123,7 +123,7 @@ def test_walls_apples_horizon_and_doors(name, data):
         moved = np.stack([np.diff(rows), np.diff(columns)], axis=1)[steps]
         want = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])[np.array(actions)[steps]]
         to = np.stack([rows, columns], axis=1)[:-1][steps] + want
-        inside = (to >= 0).all(1) & (to < (7, 11)).all(1)
+        inside = np.all((to >= 0) & (to < (7, 11)), axis=1)
         free = inside & ~walls[tuple(np.where(inside[:, None], to, 0).T)]
         if room == 2 and name.startswith("KeyToDoor"):
             free &= (to[:, 0] * 11 + to[:, 1] != states.door_cell[0]) | states.has_key[-1]

@@ -8,9 +8,14 @@ from jaxmem.training.folder import RunFolder
 pytestmark = pytest.mark.slow
 
 
-def last_return(tmp_path, *arguments: str) -> float:
+def last(tmp_path, *arguments: str) -> dict[str, float]:
+    """The last row of a run's metrics."""
     assert main(["run", *arguments, "--runs", str(tmp_path), "--id", "slow"]) == 0
-    return RunFolder(tmp_path / arguments[0] / "slow").read_metrics()[-1]["eval/return"]
+    return RunFolder(tmp_path / arguments[0] / "slow").read_metrics()[-1]
+
+
+def last_return(tmp_path, *arguments: str) -> float:
+    return last(tmp_path, *arguments)["eval/return"]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -31,3 +36,29 @@ def test_the_cue_is_fetched(tmp_path):
 def test_without_memory_half_is_the_most(tmp_path):
     """The control: what the others learn is memory."""
     assert last_return(tmp_path, "quickstart", "--core", "mlp", "--loop.episodes", "4000") < 0.75
+
+
+@pytest.mark.parametrize("name", ["key_to_door_60", "visual_match_60"])
+@pytest.mark.parametrize("core", ["lstm", "gpt"])
+def test_the_rooms_are_solved_from_pixels(name, core, tmp_path):
+    row = last(tmp_path, name, "--core", core)
+    assert row["eval/success"] >= 0.9
+    # Who finds the key or the door has not forgotten to pick apples.
+    assert row["eval/apples"] > 15
+
+
+def test_without_memory_the_colour_is_guessed(tmp_path):
+    row = last(tmp_path, "visual_match_60", "--core", "mlp", "--loop.episodes", "12000")
+    assert row["eval/apples"] > 10
+    assert row["eval/success"] < 0.6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_sac_solves_the_tmaze(seed, tmp_path):
+    arguments = ["--agent", "sac_discrete", "--agent.temperature", "0.01", "--core", "lstm", "--seed", str(seed)]
+    assert last_return(tmp_path, "passive_tmaze_20", *arguments) >= 0.98
+
+
+@pytest.mark.parametrize("name", ["memory_length_20", "umbrella_length_20", "memory_cards_2"])
+def test_sac_solves_the_probes(name, tmp_path):
+    assert last(tmp_path, name)["eval/success"] >= 0.98
