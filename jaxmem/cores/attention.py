@@ -112,8 +112,7 @@ def _attend_in_blocks(
         first = begin - window + 1
         reached = slice(past + first if first > 0 else 0, past + end)
         now = jnp.arange(begin, end)[:, None]
-        times = key_time[:, None, None, reached]
-        mask = (earliest[:, None, begin:end, None] <= times) & (times <= now)
+        mask = _visible(earliest[:, begin:end], key_time[:, reached], now)
         key = None if rng is None else jax.random.fold_in(rng, begin)
         q, k, v = queries[:, begin:end], keys[:, reached], values[:, reached]
         outputs.append(weigh(q, k, v, mask, rate, key))
@@ -165,7 +164,32 @@ def _weigh_and_drop(
     rate: float,
     rng: jax.Array,
 ) -> jax.Array:
-    logits = jnp.einsum("btnh,bsnh->bnts", queries, keys, preferred_element_type=jnp.float32)
-    logits = jnp.where(mask, logits * queries.shape[-1] ** -0.5, _MASKED)
-    weights = drop(jax.nn.softmax(logits), rate, rng).astype(values.dtype)
+    weights = drop(_softmax(queries, keys, mask), rate, rng).astype(values.dtype)
     return jnp.einsum("bnts,bsnh->btnh", weights, values)
+
+
+def attention_weights(queries: jax.Array, keys: jax.Array, earliest: jax.Array, key_time: jax.Array) -> jax.Array:
+    """The weights that `attend` gives the values, without dropout: to be looked at, hence all at once.
+
+    Args:
+        queries: [B, T, N, H].
+        keys: [B, S, N, H].
+        earliest: as for `attend`.
+        key_time: as for `attend`.
+
+    Returns:
+        float32 [B, N, T, S]; every [S] sums to 1.
+    """
+    now = jnp.arange(queries.shape[1])[:, None]
+    return _softmax(queries, keys, _visible(earliest, key_time, now))
+
+
+def _visible(earliest: jax.Array, key_time: jax.Array, now: jax.Array) -> jax.Array:
+    """Which keys a query at `now` [T, 1] sees: earliest [B, T], key_time [B, S] or [1, S] -> bool [B, 1, T, S]."""
+    times = key_time[:, None, None]
+    return (earliest[:, None, :, None] <= times) & (times <= now)
+
+
+def _softmax(queries: jax.Array, keys: jax.Array, mask: jax.Array) -> jax.Array:
+    logits = jnp.einsum("btnh,bsnh->bnts", queries, keys, preferred_element_type=jnp.float32)
+    return jax.nn.softmax(jnp.where(mask, logits * queries.shape[-1] ** -0.5, _MASKED))

@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from jaxmem.config import ConfigError, choice, integer, number
 from jaxmem.cores import positions as encodings
-from jaxmem.cores.attention import attend, weigh
+from jaxmem.cores.attention import attend, attention_weights, weigh
 from jaxmem.cores.dropout import drop
 from jaxmem.cores.protocol import Core
 
@@ -77,6 +77,8 @@ class GPT(Core):
     """Pre-LN causal transformer; each step attends to the last `max_length` steps of its episode.
 
     Weights are N(0, `init_std`), biases zero, the MLP is four times as wide with tanh-GELU, a layer norm ends it.
+    Where the collection "intermediates" is mutable, `unroll` sows "attention_weights" there: one float32
+    [B, heads, T, S] a layer, lowest first, without dropout. S is T; where there is a state, its slots come first.
 
     Attributes:
         layers: number of blocks.
@@ -162,6 +164,9 @@ class GPT(Core):
                 keys, values = by_slot(cache)
                 k = jnp.concatenate([keys, k], axis=1)
                 v = jnp.concatenate([values, v], axis=1)
+            if self.is_mutable_collection("intermediates"):
+                # Fused attention gives no weights: they cost a second computation, made only when asked for.
+                self.sow("intermediates", "attention_weights", attention_weights(q, k, earliest, key_time))
             window = self.max_length
             return written, attend(q, k, v, earliest, key_time, window, self.dropout, rng)
 
