@@ -1,23 +1,19 @@
 """Small tasks of known memory and credit lengths, with SAC-Discrete: seconds to minutes each."""
 
 from functools import partial
-from typing import Any
 
-from jaxmem import agents, cores, envs
+from jaxmem import agents, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment
+from jaxmem.experiment import Experiment, best_core
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
-
-# The same head start as in the other experiments.
-CORE: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
 
 
 def best(core: str, env: EnvOptions) -> RunConfig:
     """One recipe for all; its temperature suits rewards of about 1 that come once or a few times an episode."""
     return RunConfig(
         env=env,
-        core=cores.options(core, width=64, **CORE.get(core, {})),
+        core=best_core(core, width=64),
         agent=agents.options(
             "sac_discrete",
             learning_rate=1e-3,

@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment
+from jaxmem.experiment import Experiment, best_core
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -24,9 +24,6 @@ DIFFERENCE = (
 
 # The most that the cheap recipe trains; it stops when it has solved the task.
 BEST_EPISODES = 60000
-
-# What the cheap recipe gives each core: a head start at finding the step that matters, or at keeping it.
-BEST_CORE: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
 
 
 def paper(core: str, env: EnvOptions, episodes: int, layers: int) -> RunConfig:
@@ -47,7 +44,7 @@ def best(core: str, env: EnvOptions) -> RunConfig:
     """The cheapest recipe known; the text above says how it departs from the paper's."""
     return RunConfig(
         env=env,
-        core=cores.options(core, width=64, **BEST_CORE.get(core, {})),
+        core=best_core(core, width=64),
         agent=agents.options(
             "sac_discrete",
             learning_rate=1e-3,

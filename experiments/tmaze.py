@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from jaxmem import agents, cores, envs
-from jaxmem.experiment import Experiment
+from jaxmem.experiment import Experiment, best_core
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -26,9 +26,6 @@ BEST_EPISODES = {PASSIVE: 60000, ACTIVE: 120000}
 
 # Epsilon reaches 1/T after this many episodes: 250 updates.
 EXPLORING_EPISODES = 1000
-
-# What the cheap recipe gives each core: a head start at finding the step that matters, or at keeping it.
-BEST_CORE: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
 
 
 def paper(core: str, env_id: str, length: int, episodes: int, layers: int) -> RunConfig:
@@ -57,7 +54,7 @@ def best(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
     passive_lambda = 0.9 if core == "gpt" else 0.5
     return RunConfig(
         env=envs.options(env_id, length=length),
-        core=cores.options(core, width=64, **BEST_CORE.get(core, {})),
+        core=best_core(core, width=64),
         agent=agents.options(
             "ddqn",
             learning_rate=2e-3,

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import jaxmem
+from jaxmem import cores
 from jaxmem.config import ConfigError, lookup
+from jaxmem.cores import CoreOptions
 from jaxmem.training.options import RunConfig
+
+
+_HEAD_STARTS: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,14 @@ class Experiment:
         if not isinstance(config, RunConfig):
             raise ConfigError(f"preset {preset} of {self.name} gives a {type(config).__name__}: allowed is a RunConfig")
         return config
+
+
+def best_core(name: str, width: int) -> CoreOptions:
+    """The core of the `best` presets: one layer, no dropout, and a head start at finding or keeping what matters.
+
+    The transformer's weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
+    """
+    return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}))
 
 
 def shipped_folder() -> Path:

@@ -9,12 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import linen as nn
 from matplotlib.figure import Figure
 
 from jaxmem.agents import AgentState
 from jaxmem.config import ConfigError
-from jaxmem.cores import Core
 from jaxmem.networks import episode_inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.collect import Outcome, collect
@@ -86,32 +84,14 @@ def _play(program: Program, count: int, state: AgentState, key: jax.Array) -> tu
     episodes, outcome = collect(program.task, agent, state, key, count, "greedy")
     # Nothing is decided after the last action: its observation is left out.
     inputs, start = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes))
-    see = partial(agent.net.apply, state.params, mutable=["intermediates"])
-    _, sown = see(None, inputs, start, True, method="unroll")
-    # Critics may have a core of their own: the one that is looked at is the one that acts.
-    carry, (first, begins) = agent.initial_carry(count), jax.tree.map(lambda leaf: leaf[0], (inputs, start))
-    _, stepped = see(carry, first, begins, True, method="step", capture_intermediates=_is_core_step)
-    acting = _by_module(stepped, "step")
-    layers = [layer for module, found in _by_module(sown, _SOWN).items() if module in acting for layer in found]
+    _, sown = agent.net.apply(state.params, None, inputs, start, True, method="unroll", mutable=["intermediates"])
+    # Critics may have a trunk of their own: the one that is looked at is the one that acts.
+    layers = sown.get("intermediates", {}).get("trunk", {}).get("core", {}).get(_SOWN, ())
     if not layers:
         name = program.config.core.name
         raise ConfigError(f"core.name is {name!r}: allowed is one with attention weights to look at, such as 'gpt'")
     weights = jnp.stack(layers).swapaxes(1, 2)
     return jnp.where(episodes.mask.T[:, :, None], weights, 0), episodes, outcome
-
-
-def _is_core_step(module: nn.Module, method: str) -> bool:
-    return isinstance(module, Core) and method == "step"
-
-
-def _by_module(variables: Any, name: str) -> dict[tuple[str, ...], list[Any]]:
-    """Everything that was recorded under `name`, in order, by the path of the module that did it."""
-    found = {}
-    for path, leaf in jax.tree.leaves_with_path(variables):
-        keys = tuple(entry.key for entry in path if isinstance(entry, jax.tree_util.DictKey))
-        if name in keys:
-            found.setdefault(keys[: keys.index(name)], []).append(leaf)
-    return found
 
 
 def draw_attention(groups: Mapping[str, Attention], path: Path, marks: Mapping[int, str] | None = None) -> None:
