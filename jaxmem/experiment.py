@@ -15,7 +15,6 @@ from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import CoreOptions
 from jaxmem.training.options import RunConfig
 
-
 _HEAD_STARTS: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
 
 

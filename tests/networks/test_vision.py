@@ -1,5 +1,7 @@
 """The small CNN: a convolution as products, scaling, and when it is chosen."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +16,7 @@ from jaxmem.networks.vision import SmallCNN
 
 def test_it_is_two_convolutions_and_a_linear_layer():
     picture = jax.random.uniform(jax.random.key(0), (3, 5, 6, 3))
-    net = SmallCNN(width=10)
+    net: Any = SmallCNN(width=10)
     variables = net.init(jax.random.key(1), picture)
     params = variables["params"]
     x = picture
@@ -36,7 +38,7 @@ def made(shape, encoder="auto", dtype=jnp.uint8):
     options = NetworkOptions(encoder=encoder, obs_embed=8, action_embed=0, head=(8,))
     core = cores.options("lstm", width=8)
     parts = options.parts(core, spaces.Box(0, 255, shape, dtype), spaces.Discrete(3), 4)
-    trunk = parts.trunk()
+    trunk: Any = parts.trunk()
     inputs = first_inputs(jnp.full((2, *shape), 255, dtype))
     start = jnp.ones((1, 2), bool)
     inputs = jax.tree.map(lambda leaf: leaf[None], inputs)
