@@ -122,7 +122,8 @@ class KeyToDoor(Rooms):
 
     Grid:
         * `sr`: a single room with the door above it.
-        * `cca`: as the first room; the door is on one of 10 cells and the player starts on one of 10 others.
+        * `cca`: as the first room; the door is on one of 10 cells and the player starts on one of 10 others. The
+          original has 15, 30 and 15 frames there, here `max_frames` says so.
 
     End:
         `terminated` on the last step exactly; never `truncated`.
@@ -164,7 +165,7 @@ class KeyToDoor(Rooms):
             last_rc=choose(words[3], last.cells("+")),
         )
 
-    def _check_values(self, layout: KeyToDoorLayout) -> None:
+    def _check_layout(self, layout: KeyToDoorLayout) -> None:
         check_cell("player_rc", layout.player_rc, _KEY_BOARD.cells("+"))
         check_cell("key_rc", layout.key_rc, _KEY_BOARD.cells("k"))
         last = _DOOR_BOARDS[self.grid]

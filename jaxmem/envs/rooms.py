@@ -22,7 +22,7 @@ from jaxmem.envs.rooms_board import (
     tables,
 )
 from jaxmem.envs.rooms_drawing import beside
-from jaxmem.envs.rooms_layout import LAYOUT_WORDS, apple_subset, between, cell_of, check_layout
+from jaxmem.envs.rooms_layout import LAYOUT_WORDS, apple_subset, between, cell_of, check_apples
 
 EXPLORE, APPLES, REWARD = range(3)
 _APPLE_START = APPLE_BOARD.cells("+")[0]
@@ -101,19 +101,19 @@ class Rooms(Environment[Any, Any]):
         """A random layout, from four random words: uint32 [4]."""
         raise NotImplementedError
 
-    def _check_values(self, layout: Any) -> None:
-        """Raise `ConfigError` for a layout, of NumPy arrays, that cannot be; its apples are checked already."""
+    def _check_layout(self, layout: Any) -> None:
+        """Raise `ConfigError` for a layout that cannot be, as far as it can be seen; apples are checked already."""
         raise NotImplementedError
 
     def _begin(self, layout: Any, common: dict[str, jax.Array]) -> Any:
         """The first state of an episode; `common` are the fields of `RoomsState`."""
         raise NotImplementedError
 
-    def _last_start(self, state: Any) -> jax.Array | int:
+    def _last_start(self, state: Any) -> jax.Array:
         """The player's first cell in the last room."""
         raise NotImplementedError
 
-    def _is_blocked(self, state: Any, phase: jax.Array, cell: jax.Array) -> jax.Array | bool:
+    def _is_blocked(self, state: Any, phase: jax.Array, cell: jax.Array) -> jax.Array:
         """Whether something other than a wall keeps the player from `cell`."""
         raise NotImplementedError
 
@@ -159,7 +159,8 @@ class Rooms(Environment[Any, Any]):
                 shapes are found.
         """
         params = self.default_params if params is None else params
-        check_layout(layout, self._check_values)
+        check_apples(layout.apple_mask)
+        self._check_layout(layout)
         chosen = jnp.asarray(layout.apple_mask, bool).reshape(-1)[np.array(APPLE_SITES)]
         low, high = params.apple_reward
         return self._start(layout, chosen, (jnp.float32(low) + high) / 2, params)
@@ -170,7 +171,7 @@ class Rooms(Environment[Any, Any]):
         common = {
             "time": jnp.int32(0),
             "cell": cell_of(layout.player_rc),
-            "ready_at": jnp.where(apples, 0, _NEVER),
+            "ready_at": jnp.where(apples, jnp.int32(0), jnp.int32(_NEVER)),
             "apple_reward": jnp.asarray(apple_reward, jnp.float32),
             "apples": jnp.int32(0),
             "solved": jnp.bool_(False),
@@ -188,7 +189,7 @@ class Rooms(Environment[Any, Any]):
         """Take one step without resetting; `key` is used if each apple's reward is drawn anew."""
         phase = self._phase(state.time, params)
         moves = jnp.asarray(tables(self._boards(), self.crop).moves)
-        cell = moves[(phase * CELLS + state.cell) * self.num_actions + jnp.asarray(action, jnp.int32)]
+        cell = moves[phase * CELLS + state.cell, jnp.asarray(action, jnp.int32)]
         cell = jnp.where(self._is_blocked(state, phase, cell), state.cell, cell)
 
         # Frames count from 1 in the second room; the picture before this step was that of the frame before.

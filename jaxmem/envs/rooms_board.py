@@ -59,7 +59,7 @@ class Tables(NamedTuple):
     """What boards look like and how one moves on them; view arrays have V cells.
 
     Attributes:
-        moves: int32 [boards * 77 * 4], the cell that an action leads to.
+        moves: int32 [boards * 77, 4], the cell that an action leads to.
         pictures: uint8 [boards * 77, V, 3], floor, walls and the player, seen from a cell.
         cells: int32 [77, V], the cells that are seen from a cell; -2 is off the board.
         sites: uint32 [77, V], the apple site at each of them; 31 for none, and for the player's own cell.
@@ -101,7 +101,7 @@ def tables(boards: tuple[Board, ...], crop: bool) -> Tables:
         pictures.append(np.where(own[..., None], np.array(PLAYER, np.uint8), picture))
         moves.append(_moves(wall))
     return Tables(
-        moves=np.concatenate(moves).reshape(-1).astype(np.int32),
+        moves=np.concatenate(moves).astype(np.int32),
         pictures=np.concatenate(pictures),
         cells=cells.astype(np.int32),
         sites=sites,

@@ -1,16 +1,14 @@
 """Layouts of the rooms: random ones from a few words, and checks of given ones."""
 
-import dataclasses
 import math
-from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 
 from jaxmem.config import ConfigError
+from jaxmem.envs.layouts import check_integers, is_traced
 from jaxmem.envs.rooms_board import APPLE_SITES, CELLS, COLUMNS, ROWS, places
 
 # Ways to choose k of n sites at [n, k + 1]; none for k = -1.
@@ -20,39 +18,26 @@ _WAYS = np.array(
 )
 # Random words that a layout takes, the apples apart.
 LAYOUT_WORDS = 4
-# Shapes of a layout's fields; all others are a row and a column.
-_SHAPES = {"apple_mask": (ROWS, COLUMNS), "target": (), "hue": (3,)}
 _SITE_MASK = np.isin(np.arange(CELLS), APPLE_SITES).reshape(ROWS, COLUMNS)
 
 
-def check_layout(layout: Any, check_values: Callable[[Any], None]) -> None:
-    """Raise `ConfigError` for a layout that cannot be.
-
-    Args:
-        layout: a layout; None stands for a field that is left out.
-        check_values: called with the layout as NumPy arrays, checks what is not about shapes and apples.
-    """
-    values = {name: value for name, value in vars(layout).items() if value is not None}
-    for name, value in values.items():
-        shape = _SHAPES.get(name, (2,))
-        if jnp.shape(value) != shape:
-            raise ConfigError(f"layout.{name} has the shape {jnp.shape(value)}: allowed is {shape}")
-    if any(isinstance(value, Tracer) for value in values.values()):
-        return
-    layout = dataclasses.replace(layout, **{name: np.asarray(value) for name, value in values.items()})
-    wrong = np.flatnonzero(layout.apple_mask.astype(bool) & ~_SITE_MASK)
-    if len(wrong):
+def check_apples(mask: Any) -> None:
+    """Raise `ConfigError` unless a layout's apples, [7, 11], are on sites; of what is traced only the shape is seen."""
+    check_integers("apple_mask", mask, (ROWS, COLUMNS), 0, 1)
+    wrong = [] if is_traced(mask) else np.flatnonzero(np.asarray(mask, bool) & ~_SITE_MASK).tolist()
+    if wrong:
         raise ConfigError(
-            f"layout.apple_mask has an apple at {places(wrong[:1].tolist())}: "
-            f"allowed are the sites {places(APPLE_SITES)}"
+            f"layout.apple_mask has an apple at {places(wrong[:1])}: allowed are the sites {places(APPLE_SITES)}"
         )
-    check_values(layout)
 
 
-def check_cell(name: str, rc: np.ndarray, allowed: tuple[int, ...]) -> None:
-    """Raise `ConfigError` unless (row, column) is one of the allowed cells."""
+def check_cell(name: str, rc: Any, allowed: tuple[int, ...]) -> None:
+    """Raise `ConfigError` unless a layout's row and column are one of the allowed cells, as far as they can be seen."""
+    check_integers(name, rc, (2,), 0, COLUMNS - 1)
+    if is_traced(rc):
+        return
     row, column = (int(value) for value in rc)
-    if not (0 <= row < ROWS and 0 <= column < COLUMNS) or row * COLUMNS + column not in allowed:
+    if row >= ROWS or row * COLUMNS + column not in allowed:
         raise ConfigError(f"layout.{name} is {(row, column)}: allowed are {places(allowed)}")
 
 

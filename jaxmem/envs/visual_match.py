@@ -11,6 +11,7 @@ from flax import struct
 from gymnax.environments import spaces
 
 from jaxmem.config import ConfigError
+from jaxmem.envs.layouts import check_integers, is_traced
 from jaxmem.envs.rooms import EXPLORE, REWARD, Rooms, RoomsParams, RoomsState, show
 from jaxmem.envs.rooms_board import APPLE_BOARD, CELLS, HUES, Board
 from jaxmem.envs.rooms_layout import cell_of, check_cell, choose
@@ -165,14 +166,15 @@ class VisualMatch(Rooms):
             apple_mask=apple_mask,
         )
 
-    def _check_values(self, layout: VisualMatchLayout) -> None:
+    def _check_layout(self, layout: VisualMatchLayout) -> None:
         first = _CUE_BOARDS[self.mode]
         check_cell("player_rc", layout.player_rc, first.cells("+"))
         check_cell("cue_rc", layout.cue_rc, first.cells("p"))
-        if layout.target not in range(3):
-            raise ConfigError(f"layout.target is {layout.target}: allowed is 0, 1 or 2")
-        if sorted(layout.hue.tolist()) != [0, 1, 2]:
-            raise ConfigError(f"layout.hue is {layout.hue.tolist()}: allowed is 0, 1 and 2, each once, in any order")
+        check_integers("target", layout.target, (), 0, len(_DOORS) - 1)
+        check_integers("hue", layout.hue, (len(_DOORS),), 0, len(HUES) - 1)
+        if not is_traced(layout.hue) and len(np.unique(layout.hue)) < len(_DOORS):
+            hue = np.asarray(layout.hue).tolist()
+            raise ConfigError(f"layout.hue is {hue}: allowed is 0, 1 and 2, each once, in any order")
 
     def _begin(self, layout: VisualMatchLayout, common: dict[str, jax.Array]) -> VisualMatchState:
         return VisualMatchState(
@@ -183,11 +185,11 @@ class VisualMatch(Rooms):
             doors_gone=jnp.bool_(False),
         )
 
-    def _last_start(self, state: VisualMatchState) -> int:
-        return _LAST_START
+    def _last_start(self, state: VisualMatchState) -> jax.Array:
+        return jnp.int32(_LAST_START)
 
-    def _is_blocked(self, state: VisualMatchState, phase: jax.Array, cell: jax.Array) -> bool:
-        return False
+    def _is_blocked(self, state: VisualMatchState, phase: jax.Array, cell: jax.Array) -> jax.Array:
+        return jnp.bool_(False)
 
     def _interact(self, state: VisualMatchState, phase: jax.Array) -> tuple[VisualMatchState, jax.Array]:
         touched = (phase == REWARD) & ~state.doors_gone & (np.array(_DOORS) == state.cell)

@@ -8,9 +8,9 @@ import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
-from jax.core import Tracer
 
 from jaxmem.config import ConfigError
+from jaxmem.envs.layouts import check_integers, is_traced
 
 StateT = TypeVar("StateT", bound=Any)
 ParamsT = TypeVar("ParamsT", bound=Any)
@@ -143,35 +143,13 @@ def check_seed(value: Any) -> None:
     check_integers("seed", value, (), 0, _MAX_SEED)
 
 
-def check_integers(name: str, value: Any, shape: tuple[int, ...], low: int, high: int) -> None:
-    """Raise `ConfigError` unless a layout's field is of this shape and within these bounds; traced ones pass."""
-    if _is_traced(value):
-        return
-    array = np.asarray(value)
-    if array.dtype.kind not in "biu" or array.shape != shape or not np.all((low <= array) & (array <= high)):
-        wanted = f"are {shape[0]} integers" if shape else "is an integer"
-        raise ConfigError(f"layout.{name} is {_short(array)}: allowed {wanted} from {low} to {high}")
-
-
 def check_counts(name: str, value: Any, kinds: int, each: int) -> None:
     """Raise `ConfigError` unless a layout's field has each of 0..kinds - 1 `each` times; traced ones pass."""
     check_integers(name, value, (kinds * each,), 0, kinds - 1)
-    if _is_traced(value):
+    if is_traced(value):
         return
     counts = np.bincount(np.asarray(value, np.int64), minlength=kinds)
     for kind in np.flatnonzero(counts != each):
         raise ConfigError(
             f"layout.{name} has {counts[kind]} of {kind}: allowed are {each} of each from 0 to {kinds - 1}"
         )
-
-
-def _is_traced(value: Any) -> bool:
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(value))
-
-
-def _short(array: np.ndarray) -> str:
-    """An array in one line, cut after some items."""
-    if array.ndim == 0 or array.size <= 8:
-        return str(array.tolist())
-    first = ", ".join(map(str, array.ravel()[:8].tolist()))
-    return f"[{first}, ...] of shape {array.shape}"

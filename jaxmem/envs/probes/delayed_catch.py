@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import spaces
 
-from jaxmem.envs.probes.base import NoParams, Probe, Step, check_integers, int32
+from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.probes.base import NoParams, Probe, Step, int32
 from jaxmem.envs.probes.options import check_board
 
 LEFT, STAY, RIGHT = range(3)

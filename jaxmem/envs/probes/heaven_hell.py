@@ -9,7 +9,8 @@ import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
-from jaxmem.envs.probes.base import Probe, Step, check_integers, int32
+from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.probes.base import Probe, Step, int32
 
 NORTH, SOUTH, EAST, WEST = range(4)
 START, WEST_END, EAST_END, PRIEST = 0, 6, 9, 13

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import spaces
 
-from jaxmem.envs.probes.base import Probe, Step, check_integers, int32, share
+from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.probes.base import Probe, Step, int32, share
 
 
 @struct.dataclass

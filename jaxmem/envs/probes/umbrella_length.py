@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from flax import struct
 from gymnax.environments import spaces
 
+from jaxmem.envs.layouts import check_integers
 from jaxmem.envs.probes.base import (
     Probe,
     Step,
-    check_integers,
     check_seed,
     int32,
     noise_key,
