@@ -57,9 +57,4 @@ EXPERIMENTS = [
         "choose in the first of 20 steps what pays in the last, among random rewards",
         envs.options("UmbrellaLength-v0", length=20),
     ),
-    experiment(
-        "memory_cards_2",
-        "find the pairs among four cards of which one is shown at a time",
-        envs.options("MemoryCards-v0", pairs=2, limit=20),
-    ),
 ]

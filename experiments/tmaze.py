@@ -1,10 +1,9 @@
 """The T-Mazes of Ni et al. 2023 (arXiv:2307.03864), passive and active, and the quickstart."""
 
 from functools import partial
-from typing import Any
 
-from jaxmem import agents, cores, envs
-from jaxmem.experiment import Experiment, best_core
+from jaxmem import agents, envs
+from jaxmem.experiment import Experiment, best_core, paper_core
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -30,13 +29,10 @@ EXPLORING_EPISODES = 1000
 
 def paper(core: str, env_id: str, length: int, episodes: int, layers: int) -> RunConfig:
     """The published setting and budget: one environment, a quarter of an update a step, evaluations of 10 episodes."""
-    depth: dict[str, Any] = {} if core == "mlp" else {"layers": layers}
-    if core == "gpt":
-        depth["heads"] = layers
     embed = (64, 64) if core == "gpt" else (32, 16)
     return RunConfig(
         env=envs.options(env_id, length=length),
-        core=cores.options(core, width=128, **depth),
+        core=paper_core(core, 128, layers),
         agent=agents.options("ddqn"),
         network=NetworkOptions(obs_embed=embed[0], action_embed=embed[1]),
         loop=LoopOptions(episodes=episodes),

@@ -64,6 +64,12 @@ def best_core(name: str, width: int) -> CoreOptions:
     return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}))
 
 
+def paper_core(name: str, width: int, layers: int) -> CoreOptions:
+    """The core of the `paper` presets, Ni et al. 2023: as many heads as layers; the control has one layer."""
+    depth = {} if name == "mlp" else {"layers": layers}
+    return cores.options(name, width=width, **depth, **({"heads": layers} if name == "gpt" else {}))
+
+
 def shipped_folder() -> Path:
     """Where the shipped experiments are: inside an installed package, or at the top of a clone."""
     package = Path(jaxmem.__file__).parent

@@ -106,6 +106,38 @@ class AgentOptions(Config):
         raise NotImplementedError
 
 
+@dataclass(frozen=True, eq=False)
+class NetAgent:
+    """What agents with one network for all they do share: its memory, and a step of it.
+
+    Attributes:
+        options: the algorithm's options.
+        net: a network with `initial_state`, `step` and `unroll`; a step gives what actions are chosen by.
+        example: inputs of one row, to initialise parameters with.
+    """
+
+    options: Any
+    net: Any
+    example: Inputs
+
+    @property
+    def batch_size(self) -> int:
+        """See `Agent.batch_size`."""
+        return self.options.batch_size
+
+    def initial_carry(self, batch_size: int) -> Carry:
+        """See `Agent.initial_carry`."""
+        return self.net.initial_state(batch_size)
+
+    def _step(
+        self, state: AgentState, carry: Carry, inputs: Inputs, start: jax.Array, key: jax.Array, explore: bool
+    ) -> tuple[Carry, jax.Array]:
+        """The network's step, with dropout where the options want it while exploring."""
+        deterministic = not (explore and self.options.act_dropout)
+        rngs = {"dropout": key}
+        return self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+
+
 def adam(learning_rate: float, max_grad_norm: float | None) -> optax.GradientTransformation:
     """Adam, after clipping the gradient's global norm unless that is None."""
     optimizer = optax.adam(learning_rate)

@@ -13,6 +13,7 @@ from jaxmem.agents.base import (
     AgentState,
     Carry,
     Metrics,
+    NetAgent,
     Params,
     adam,
     gradient_step,
@@ -68,7 +69,7 @@ class DoubleDQNOptions(AgentOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class DoubleDQN:
+class DoubleDQN(NetAgent):
     """Double DQN (van Hasselt et al. 2016, arXiv:1509.06461) whose Q-function sees the whole history.
 
     Loss: mean over the valid steps of a batch of episodes of the squared TD error of `losses.double_q_lambda`.
@@ -76,15 +77,9 @@ class DoubleDQN:
 
     options: DoubleDQNOptions
     net: MemoryNet
-    example: Inputs
     horizon: int
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", "q", "grad_norm")
-
-    @property
-    def batch_size(self) -> int:
-        """See `Agent.batch_size`."""
-        return self.options.batch_size
 
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -93,10 +88,6 @@ class DoubleDQN:
     def init(self, key: jax.Array) -> AgentState:
         """See `Agent.init`."""
         return init_state(self.net, self._optimizer, self.example, key)
-
-    def initial_carry(self, batch_size: int) -> Carry:
-        """See `Agent.initial_carry`."""
-        return self.net.initial_state(batch_size)
 
     def epsilon(self, progress: jax.Array | float) -> jax.Array:
         """Chance of a random action, a float scalar, when the share `progress` of training is done."""
@@ -117,16 +108,7 @@ class DoubleDQN:
     ) -> tuple[Carry, jax.Array]:
         """Epsilon-greedy actions if `explore`, else greedy ones without dropout; see `Agent.act`."""
         dropout_key, random_key, action_key = jax.random.split(key, 3)
-        apply: Any = self.net.apply
-        carry, q = apply(
-            state.params,
-            carry,
-            inputs,
-            start,
-            not (explore and self.options.act_dropout),
-            method="step",
-            rngs={"dropout": dropout_key},
-        )
+        carry, q = self._step(state, carry, inputs, start, dropout_key, explore)
         action = jnp.argmax(q, axis=-1).astype(jnp.int32)
         if explore:
             is_random = jax.random.bernoulli(random_key, self.epsilon(progress), action.shape)

@@ -14,6 +14,7 @@ from jaxmem.agents.base import (
     AgentState,
     Carry,
     Metrics,
+    NetAgent,
     Params,
     adam,
     gradient_step,
@@ -32,6 +33,8 @@ _POLICY_BOUND = 1e-3
 @dataclass(frozen=True)
 class SACDiscreteOptions(AgentOptions):
     """SAC-Discrete; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the pixel tasks.
+
+    Their temperature is fixed; the fields of a learned one are ours, and it starts from `temperature`.
 
     One trunk serves policy and critics. The target critics are copies of the heads alone and read the features of the
     online trunk. In the policy's loss the critics are frozen, weights and inputs. Dropout is on while collecting and in
@@ -56,8 +59,8 @@ class SACDiscreteOptions(AgentOptions):
     """weight of the policy's entropy; the first value if it is learned"""
     learn_temperature: bool = flag(False)
     """adapt the temperature to a target entropy"""
-    target_entropy: float = number(0.5, 0, 1)
-    """entropy that is wanted, as a share of the uniform policy's log A"""
+    target_entropy: float = number(0.5, 0, 0.99)
+    """entropy that is wanted, as a share of the uniform policy's log A; near 1 it drives the temperature up and up"""
     temperature_learning_rate: float = number(3e-4, above=0)
     """Adam's step size for the temperature"""
     shared: bool = flag(True)
@@ -81,7 +84,7 @@ class SACDiscreteOptions(AgentOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class SACDiscrete:
+class SACDiscrete(NetAgent):
     """Soft actor-critic (Haarnoja et al. 2018, arXiv:1801.01290) for discrete actions (Christodoulou 2019).
 
     Loss: means over the valid steps of a batch of episodes of half the sum of both critics' squared errors against
@@ -90,7 +93,6 @@ class SACDiscrete:
 
     options: SACDiscreteOptions
     net: ActorCritic
-    example: Inputs
     num_actions: int
 
     metric_names: ClassVar[tuple[str, ...]] = (
@@ -102,11 +104,6 @@ class SACDiscrete:
         "temperature",
         "grad_norm",
     )
-
-    @property
-    def batch_size(self) -> int:
-        """See `Agent.batch_size`."""
-        return self.options.batch_size
 
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -128,10 +125,6 @@ class SACDiscrete:
         targets = _CRITICS if self.options.shared else (*_CRITICS, "critic_trunk")
         return init_state(self.net, self._optimizer, self.example, key, targets)
 
-    def initial_carry(self, batch_size: int) -> Carry:
-        """See `Agent.initial_carry`."""
-        return self.net.initial_state(batch_size)
-
     def act(
         self,
         state: AgentState,
@@ -144,10 +137,7 @@ class SACDiscrete:
     ) -> tuple[Carry, jax.Array]:
         """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
         dropout_key, action_key = jax.random.split(key)
-        apply: Any = self.net.apply
-        deterministic = not (explore and self.options.act_dropout)
-        rngs = {"dropout": dropout_key}
-        carry, logits = apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+        carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
         if explore:
             return carry, jax.random.categorical(action_key, logits).astype(jnp.int32)
         return carry, jnp.argmax(logits, axis=-1).astype(jnp.int32)
@@ -155,7 +145,9 @@ class SACDiscrete:
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
         """One gradient step; see `Agent.update`."""
         gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
-        metrics["grad_norm"] = optax.tree.norm(gradients)
+        # What `max_grad_norm` clips: the temperature is not part of it.
+        networks = {name: part for name, part in gradients["params"].items() if name != "log_temperature"}
+        metrics["grad_norm"] = optax.tree.norm(networks)
         return gradient_step(self._optimizer, state, gradients, self.options.tau), metrics
 
     def loss(self, params: Params, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[jax.Array, Metrics]:
@@ -168,15 +160,13 @@ class SACDiscrete:
         online_key, target_key = jax.random.split(key)
         apply: Any = self.net.apply
 
-        def run(params: Params, *arguments: Any, method: str, key: jax.Array) -> Any:
-            return apply(params, *arguments, method=method, rngs={"dropout": key})
+        def unroll(params: Params, method: str, *arguments: Any, key: jax.Array) -> Any:
+            return apply(params, *arguments, inputs, start, False, method=method, rngs={"dropout": key})
 
-        _, online = run(params, None, inputs, start, False, method="unroll", key=online_key)
+        _, online = unroll(params, "unroll", None, key=online_key)
         targets = {"params": params["params"] | state.target_params["params"]}
-        features = online.features
-        if not options.shared:
-            features = run(targets, inputs, start, False, method="critic_features", key=target_key)
-        q_target = run(targets, jax.lax.stop_gradient(features), method="q", key=target_key)
+        features = online.features if options.shared else unroll(targets, "critic_features", key=target_key)
+        q_target = apply(targets, jax.lax.stop_gradient(features), method="q")
 
         temperature = jnp.float32(options.temperature)
         if options.learn_temperature:

@@ -16,7 +16,7 @@ from jaxmem.config import ConfigError
 from jaxmem.networks import episode_inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.collect import Outcome, collect
-from jaxmem.training.evaluate import take_seed
+from jaxmem.training.evaluate import check_seed
 from jaxmem.training.loop import Program, Run
 
 _SOWN = "attention_weights"
@@ -73,8 +73,8 @@ def attention_of(program: Program, run: Run, episodes: int, key: jax.Array, seed
     """
     if episodes < 1:
         raise ConfigError(f"episodes is {episodes}: allowed is an integer >= 1")
-    _, one = take_seed(program, run, seed)
-    state = jax.tree.map(lambda leaf: leaf[0], one.agent)
+    check_seed(program, seed)
+    state = jax.tree.map(lambda leaf: leaf[seed], run.agent)
     return Attention(*jax.device_get(_play(program, episodes, state, key)))
 
 

@@ -34,7 +34,6 @@ class Embedding(nn.Module):
         obs = inputs.obs
         lead = obs.shape[: obs.ndim - len(self.obs_shape)]
         scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
-        # The inputs stay in float32: bfloat16 cannot tell position 1000 from 1001.
         obs = obs.astype(jnp.float32) * scale
         if self.cnn:
             encoder = SmallCNN(self.obs_width, dtype=self.dtype, name="obs")
@@ -50,6 +49,7 @@ class Embedding(nn.Module):
         return jnp.concatenate(parts, axis=-1)
 
     def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
+        # In float32 whatever the compute dtype is: bfloat16 cannot tell position 1000 from 1001.
         uniform = fan_in_uniform(x.shape[-1])
         layer = nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform, name=name)
         return nn.relu(layer(x)).astype(self.dtype)

@@ -10,10 +10,9 @@ from jaxmem.cores import CoreOptions
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.heads import MLPHead
 from jaxmem.networks.memory_net import Trunk
+from jaxmem.networks.vision import SMALLEST_PICTURE
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
-# What the two convolutions with kernels of 2x2 need.
-_SMALLEST_PICTURE = 3
 
 
 @dataclass(frozen=True)
@@ -60,11 +59,11 @@ class NetworkOptions(Config):
         if not isinstance(obs_space, spaces.Box):
             raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
         shape = tuple(obs_space.shape)
-        is_picture = len(shape) == 3 and min(shape[:2]) >= _SMALLEST_PICTURE
+        is_picture = len(shape) == 3 and min(shape[:2]) >= SMALLEST_PICTURE
         if self.encoder == "cnn" and not is_picture:
             raise ConfigError(
                 f"network.encoder is 'cnn': env's observations have the shape {shape}, "
-                f"allowed is (height, width, channels), at least {_SMALLEST_PICTURE} high and wide"
+                f"allowed is (height, width, channels), at least {SMALLEST_PICTURE} high and wide"
             )
         parts = NetworkParts(self, core, shape, is_picture and self.encoder != "linear", action_space.n, max_length)
         if parts.core().needs_equal_width and self.input_width != core.width:

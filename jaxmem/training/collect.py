@@ -21,17 +21,24 @@ class Task(NamedTuple):
         env: a gymnax environment.
         params: its parameters.
         horizon: the most steps of an episode.
+        reports: which of its episode metrics `info` really has.
     """
 
     env: Any
     params: Any
     horizon: int
+    reports: tuple[str, ...]
 
     @staticmethod
     def of(options: envs.EnvOptions) -> "Task":
         """The task that environment options describe."""
         env, params = options.make()
-        return Task(env, params, envs.horizon(env, params))
+        key = jax.random.key(0)
+        _, state = jax.eval_shape(env.reset_env, key, params)
+        action = jax.eval_shape(env.action_space(params).sample, key)
+        info = jax.eval_shape(env.step_env, key, state, action, params)[-1]
+        reports = tuple(name for name in envs.episode_metrics(env) if name in info)
+        return Task(env, params, envs.horizon(env, params), reports)
 
 
 def collect(
@@ -61,7 +68,7 @@ def collect(
         The episodes, padded to the horizon, and how they went: float32 [B] of return, length and each of the
         environment's episode metrics; NaN where it does not report one.
     """
-    env, params, horizon = task
+    env, params, horizon, _ = task
     names = envs.episode_metrics(env)
     reset_key, scan_key = jax.random.split(key)
     obs, env_state = jax.vmap(env.reset_env, in_axes=(0, None))(jax.random.split(reset_key, batch_size), params)

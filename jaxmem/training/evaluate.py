@@ -36,10 +36,15 @@ def take_seed(program: Program, run: Run, seed: int) -> tuple[Program, Run]:
     Raises:
         ConfigError: if the run has no such seed.
     """
-    if not 0 <= seed < program.config.seeds:
-        raise ConfigError(f"seed is {seed}: allowed is an integer from 0 to {program.config.seeds - 1}")
+    check_seed(program, seed)
     one = jax.tree.map(lambda leaf: leaf[seed : seed + 1], run)
     return Program(replace(program.config, seeds=1)), one
+
+
+def check_seed(program: Program, seed: int) -> None:
+    """Raise `ConfigError` if the run has no such seed."""
+    if not 0 <= seed < program.config.seeds:
+        raise ConfigError(f"seed is {seed}: allowed is an integer from 0 to {program.config.seeds - 1}")
 
 
 def evaluate_run(

@@ -13,6 +13,7 @@ from flax import struct
 from jaxmem import envs
 from jaxmem import replay as episode_replay
 from jaxmem.agents import Agent, AgentState
+from jaxmem.config import ConfigError
 from jaxmem.networks import first_inputs
 from jaxmem.training.collect import Task, collect
 from jaxmem.training.options import RunConfig
@@ -80,7 +81,17 @@ class Program:
         # The learner also sees the observation after the last action.
         parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1)
         example = first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
-        return config.agent.make(parts, example, task.horizon)
+        agent = config.agent.make(parts, example, task.horizon)
+        self._check_metrics(agent)
+        return agent
+
+    def _check_metrics(self, agent: Agent) -> None:
+        env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)
+        taken = sorted({"return", "length", *agent.metric_names} & set(names))
+        if taken:
+            raise ConfigError(f"{env_id} has the episode metric {taken[0]!r}: allowed is a name that training has not")
+        if self.config.loop.stop_success is not None and "success" not in self.task.reports:
+            raise ConfigError(f"loop.stop_success is {self.config.loop.stop_success}: {env_id} reports no success")
 
     def init(self, key: jax.Array) -> Run:
         """A run of every seed, its replay filled with random episodes and its first updates made."""

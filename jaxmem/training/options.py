@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,11 +65,11 @@ class LoopOptions(Config):
         """Iterations between evaluations."""
         return math.ceil(self.eval_every / self.collect)
 
-    @property
-    def stop_at(self) -> dict[str, float]:
-        """What evaluations must reach for the run to stop, by column; empty to train to the end."""
+    def is_solved(self, rows: Sequence[Mapping[str, Any]]) -> bool:
+        """Whether one evaluation, a row a seed, reaches every bound that is set; never if none is."""
         bounds = {"eval/return": self.stop_return, "eval/success": self.stop_success}
-        return {name: bound for name, bound in bounds.items() if bound is not None}
+        given = {name: bound for name, bound in bounds.items() if bound is not None}
+        return bool(given) and all(row[name] >= bound for row in rows for name, bound in given.items())
 
     def replay_episodes(self, horizon: int) -> int:
         """Capacity of the replay in episodes of `horizon` steps."""

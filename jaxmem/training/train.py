@@ -88,7 +88,7 @@ class _Session:
     def finished(self) -> bool:
         """Whether the budget is spent or the run counts as solved."""
         loop = self.config.loop
-        return (bool(loop.stop_at) and self.solved >= loop.stop_evals) or self.iteration >= loop.iterations
+        return self.solved >= loop.stop_evals or self.iteration >= loop.iterations
 
     def go(self, stop: _Stop) -> list[Row]:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
@@ -142,16 +142,10 @@ class _Session:
         rows = rows_of(self.run, evaluation, time.perf_counter() - self.began)
         self.rows += rows
         self.run = self.compiled.clear_window(self.run)
-        self.solved = self.solved + 1 if self._reached(rows) else 0
+        self.solved = self.solved + 1 if self.config.loop.is_solved(rows) else 0
         self._attempt("TensorBoard events", lambda: self.board.write(rows))
         self._metrics_behind = not self._attempt("metrics.csv", lambda: self._write_metrics(rows))
         self.display.advance(self.iteration, self._text(), force=self.finished)
-
-    def _reached(self, rows: list[Row]) -> bool:
-        bounds = self.config.loop.stop_at
-        if "eval/success" in bounds and all(np.isnan(row.get("eval/success", np.nan)) for row in rows):
-            raise ConfigError(f"loop.stop_success is {bounds['eval/success']}: {self.config.env.id} reports no success")
-        return all(row[name] >= bound for row in rows for name, bound in bounds.items())
 
     def _write_metrics(self, rows: list[Row]) -> None:
         # Whole where there is no sound beginning to add to: at first, after a resume, after a failure.

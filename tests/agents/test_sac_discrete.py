@@ -13,7 +13,7 @@ from gymnax.environments import spaces
 
 from jaxmem import agents, cores
 from jaxmem.agents.sac_discrete import SACDiscrete
-from jaxmem.networks import NetworkOptions, first_inputs
+from jaxmem.networks import NetworkOptions, episode_inputs, first_inputs
 from jaxmem.replay import Episodes
 
 STEPS, BATCH, ACTIONS = 6, 5, 3
@@ -32,8 +32,8 @@ def episodes(seed: int = 0) -> Episodes:
     )
 
 
-def make_agent(core: str = "lstm", **options: Any) -> SACDiscrete:
-    core_options = {"dropout": 0.0} if core == "gpt" else {}
+def make_agent(core: str = "lstm", dropout: float = 0.0, **options: Any) -> SACDiscrete:
+    core_options = {"dropout": dropout} if core == "gpt" else {}
     parts = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).parts(
         cores.options(core, width=8, **core_options),
         spaces.Box(0, 255, (4, 4, 3), jnp.uint8),
@@ -134,23 +134,33 @@ def test_no_gradient_reaches_the_targets(shared):
     assert float(loss(halved)) != float(loss(state.target_params))
 
 
-def test_the_loss_is_that_of_its_pieces_in_float64():
-    """One-step targets, worked out from the network's outputs without the library's losses."""
-    agent = make_agent(discount=0.9, temperature=0.2)
+@pytest.mark.parametrize("core", ["lstm", "gpt"])
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("td_lambda", [0.0, 0.5])
+def test_the_loss_is_that_of_its_pieces_in_float64(core, shared, td_lambda):
+    """Worked out from the network's outputs, step by step, without the library's losses."""
+    agent = make_agent(core, discount=0.9, temperature=0.2, shared=shared, td_lambda=td_lambda)
     state, batch = state_of(agent), episodes()
     apply: Any = agent.net.apply
-    from jaxmem.networks import episode_inputs
-
-    _, online = apply(state.params, None, *episode_inputs(batch), method="unroll")
+    inputs, start = episode_inputs(batch)
+    _, online = apply(state.params, None, inputs, start, method="unroll")
     merged = {"params": state.params["params"] | state.target_params["params"]}
-    q_target = np.asarray(apply(merged, online.features, method="q"), np.float64)
+    features = online.features if shared else apply(merged, inputs, start, method="critic_features")
+    q_target = np.asarray(apply(merged, features, method="q"), np.float64)
     logits, q = (np.asarray(x, np.float64) for x in (online.logits, online.q))
     p = np.exp(logits - logits.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
-    soft = (p * (q_target.min(0) - 0.2 * np.log(p))).sum(-1)
-    bootstraps = np.arange(1, STEPS + 1)[:, None] < np.asarray(batch.length)
-    bootstraps = bootstraps | (np.asarray(batch.mask) & ~np.asarray(batch.terminated))
-    target = np.asarray(batch.reward, np.float64) + 0.9 * bootstraps * soft[1:]
+    value, bonus = (p * q_target.min(0)).sum(-1), -0.2 * (p * np.log(p)).sum(-1)
+    target = np.zeros((STEPS, BATCH))
+    for row, length in enumerate(np.asarray(batch.length)):
+        following = 0.0
+        for t in reversed(range(length)):
+            further = value[t + 1, row]
+            if t + 1 < length:
+                further = (1 - td_lambda) * further + td_lambda * following
+            goes_on = t + 1 < length or not batch.terminated[row]
+            following = float(batch.reward[t, row]) + 0.9 * goes_on * (bonus[t + 1, row] + further)
+            target[t, row] = following
     q_taken = np.take_along_axis(q[:, :-1], np.asarray(batch.action)[None, ..., None], -1)[..., 0]
     mask = np.asarray(batch.mask)
     critic = np.square(target - q_taken).sum(0)[mask].mean()
@@ -159,6 +169,38 @@ def test_the_loss_is_that_of_its_pieces_in_float64():
     np.testing.assert_allclose(metrics["critic_loss"], critic, rtol=1e-5)
     np.testing.assert_allclose(metrics["policy_loss"], policy, rtol=1e-5)
     np.testing.assert_allclose(loss, 0.5 * critic + policy, rtol=1e-5)
+
+
+def test_dropout_is_on_in_updates_and_while_collecting_and_off_when_greedy():
+    agent, sure = make_agent("gpt", dropout=0.5), make_agent("gpt", dropout=0.5, act_dropout=False)
+    state = state_of(agent)
+    losses = {float(agent.loss(state.params, state, episodes(), jax.random.key(key))[0]) for key in (0, 1)}
+    assert len(losses) == 2
+    inputs, start = first_inputs(jnp.full((64, 4, 4, 3), 9, jnp.uint8)), jnp.ones((64,), bool)
+
+    def carries(agent, explore):
+        """How many different memories equal rows have after a step: with dropout each row its own."""
+        carry, _ = agent.act(state, agent.initial_carry(64), inputs, start, jax.random.key(0), 0.5, explore=explore)
+        rows = [np.asarray(leaf).reshape(64, -1) for leaf in jax.tree.leaves(carry) if leaf.shape[:1] == (64,)]
+        return len(np.unique(np.concatenate(rows, axis=1), axis=0))
+
+    assert carries(agent, explore=True) > 1
+    assert carries(sure, explore=True) == carries(agent, explore=False) == 1
+
+
+def test_a_clipped_gradient_leaves_the_temperature_its_own_step():
+    after = {}
+    for clip in (None, 1e-4):
+        agent = make_agent(learn_temperature=True, temperature_learning_rate=0.01, max_grad_norm=clip)
+        after[clip], metrics = jax.jit(agent.update)(state_of(agent), episodes(), jax.random.key(3))
+        gradients = jax.grad(
+            lambda params, agent=agent: agent.loss(params, state_of(agent), episodes(), jax.random.key(3))[0]
+        )
+        networks = gradients(state_of(agent).params)["params"]
+        del networks["log_temperature"]
+        np.testing.assert_allclose(metrics["grad_norm"], optax.tree.norm(networks), rtol=1e-5)
+    temperatures = [state.params["params"]["log_temperature"] for state in after.values()]
+    assert temperatures[0] == temperatures[1] != math.log(0.1)
 
 
 def test_padding_does_not_matter():
@@ -174,16 +216,25 @@ def test_padding_does_not_matter():
     np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("target", "rises"), [(1.0, True), (0.0, False)])
-def test_a_learned_temperature_follows_the_entropy(target, rises):
-    """A fresh policy is nearly uniform: just under the entropy log A, far over the entropy 0."""
-    agent = make_agent(learn_temperature=True, target_entropy=target, temperature=0.1, temperature_learning_rate=0.01)
-    state = state_of(agent)
+def biased(state: agents.AgentState, bias: jax.Array) -> agents.AgentState:
+    """A policy with these logits whatever it sees."""
+    head = dict(state.params["params"]["actor"])
+    last = max(head, key=lambda name: int(name.split("_")[-1]))
+    head[last] = {"kernel": 0 * head[last]["kernel"], "bias": bias}
+    return replace(state, params={"params": state.params["params"] | {"actor": head}})
+
+
+@pytest.mark.parametrize(("logits", "rises"), [([9.0, 0.0, 0.0], True), ([0.0, 0.0, 0.0], False)])
+def test_a_learned_temperature_follows_the_entropy(logits, rises):
+    """Half the uniform policy's entropy is wanted: more than a sure policy has, less than the uniform one has."""
+    agent = make_agent(learn_temperature=True, target_entropy=0.5, temperature=0.1, temperature_learning_rate=0.01)
+    state = biased(state_of(agent), jnp.array(logits))
     np.testing.assert_allclose(state.params["params"]["log_temperature"], math.log(0.1), rtol=1e-6)
     after, metrics = jax.jit(agent.update)(state, episodes(), jax.random.key(3))
-    assert (after.params["params"]["log_temperature"] > math.log(0.1)) == rises
+    # Adam's first step is of the size of its learning rate.
+    want = math.log(0.1) + (0.01 if rises else -0.01)
+    np.testing.assert_allclose(after.params["params"]["log_temperature"], want, atol=1e-5)
     np.testing.assert_allclose(metrics["temperature"], 0.1, rtol=1e-6)
-    assert 0 < abs(after.params["params"]["log_temperature"] - math.log(0.1)) < 0.0101
     assert "log_temperature" not in make_agent().init(jax.random.key(0)).params["params"]
 
 
@@ -194,12 +245,8 @@ def test_it_explores_by_its_policy_and_exploits_its_likeliest_action():
     inputs = first_inputs(jnp.full((rows, 4, 4, 3), 9, jnp.uint8))
     start = jnp.ones((rows,), bool)
     carry = agent.initial_carry(rows)
-    head = state.params["params"]["actor"]
-    biased = jax.tree.map(lambda leaf: leaf, head)
-    last = max(biased, key=lambda name: int(name.split("_")[-1]))
     wanted = jnp.array([0.2, 0.5, 0.3])
-    biased[last] = {"kernel": 0 * biased[last]["kernel"], "bias": jnp.log(wanted)}
-    state = replace(state, params={"params": state.params["params"] | {"actor": biased}})
+    state = biased(state, jnp.log(wanted))
     act = jax.jit(agent.act, static_argnames="explore")
     _, drawn = act(state, carry, inputs, start, jax.random.key(0), 0.5, explore=True)
     np.testing.assert_allclose(np.bincount(drawn, minlength=3) / rows, wanted, atol=0.03)

@@ -42,7 +42,7 @@ def test_without_memory_half_is_the_most(tmp_path):
 @pytest.mark.parametrize("core", ["lstm", "gpt"])
 def test_the_rooms_are_solved_from_pixels(name, core, tmp_path):
     row = last(tmp_path, name, "--core", core)
-    assert row["eval/success"] >= 0.9
+    assert row["eval/success"] >= 0.98
     # Who finds the key or the door has not forgotten to pick apples.
     assert row["eval/apples"] > 15
 
@@ -59,6 +59,11 @@ def test_sac_solves_the_tmaze(seed, tmp_path):
     assert last_return(tmp_path, "passive_tmaze_20", *arguments) >= 0.98
 
 
-@pytest.mark.parametrize("name", ["memory_length_20", "umbrella_length_20", "memory_cards_2"])
+@pytest.mark.parametrize("name", ["memory_length_20", "umbrella_length_20"])
 def test_sac_solves_the_probes(name, tmp_path):
     assert last(tmp_path, name)["eval/success"] >= 0.98
+
+
+def test_without_memory_the_bit_is_guessed(tmp_path):
+    row = last(tmp_path, "memory_length_20", "--core", "mlp", "--loop.episodes", "4000")
+    assert row["eval/success"] < 0.75

@@ -64,7 +64,7 @@ ROWS = 40
 
 @pytest.fixture(scope="module")
 def played():
-    task = Task(Countdown(), EnvParams(max_steps_in_episode=5), 5)
+    task = Task(Countdown(), EnvParams(max_steps_in_episode=5), 5, ("success",))
     function = jax.jit(lambda key: collect(task, Recorder(), None, key, ROWS, "explore"))  # type: ignore[arg-type]
     return function(jax.random.key(0))
 

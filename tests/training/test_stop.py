@@ -1,5 +1,7 @@
 """What ends a run before its budget is spent."""
 
+import math
+
 import pytest
 from support import small_config
 
@@ -7,30 +9,55 @@ from jaxmem import envs
 from jaxmem.config import ConfigError
 from jaxmem.training import LoopOptions
 from jaxmem.training.folder import RunFolder
+from jaxmem.training.loop import Program
 from jaxmem.training.progress import Display
 from jaxmem.training.train import start
 
 
-def trained(tmp_path, env, **loop):
-    settings = dict(episodes=80, collect=4, updates=1, random_episodes=4, eval_every=8, eval_episodes=4)
-    config = small_config(env=env, loop=LoopOptions(**(settings | loop)))
+def rows(*values):
+    return [{"eval/return": value, "eval/success": success} for value, success in values]
+
+
+@pytest.mark.parametrize(
+    ("evaluation", "solved"),
+    [
+        (rows((1.0, 0.9), (1.0, 0.9)), True),
+        (rows((0.9, 0.9), (1.0, 0.9)), False),
+        (rows((1.0, 0.9), (1.0, 0.8)), False),
+        (rows((1.0, math.nan), (1.0, 0.9)), False),
+    ],
+)
+def test_every_seed_must_reach_every_bound(evaluation, solved):
+    assert LoopOptions(stop_return=1.0, stop_success=0.9).is_solved(evaluation) == solved
+
+
+def test_one_bound_leaves_the_other_out_and_none_never_stops():
+    evaluation = rows((0.5, 1.0))
+    assert LoopOptions(stop_success=1.0).is_solved(evaluation)
+    assert LoopOptions(stop_return=0.5).is_solved(evaluation)
+    assert not LoopOptions(stop_return=0.6).is_solved(evaluation)
+    assert not LoopOptions().is_solved(evaluation)
+
+
+def test_a_run_stops_after_several_such_evaluations(tmp_path):
+    loop = LoopOptions(
+        episodes=80, collect=4, updates=1, random_episodes=4, eval_every=8, eval_episodes=4, stop_success=0.0
+    )
+    config = small_config(loop=loop)
     folder = RunFolder.create(tmp_path / "run", "stop", "best", config)
-    return start(config, folder, Display(config.loop.iterations))
+    assert len(start(config, folder, Display(loop.iterations))) == 2 * loop.stop_evals
 
 
-def test_success_and_return_must_both_be_reached_several_times_in_a_row(tmp_path):
-    env = envs.options("PassiveTMaze-v0", length=3)
-    rows = trained(tmp_path, env, stop_success=0.0, stop_return=-2.0, stop_evals=3)
-    assert len(rows) == 2 * 3
-
-
-def test_success_that_is_never_reported_is_one_line(tmp_path):
-    env = envs.options("CartPole-v1", max_steps_in_episode=3)
+def test_success_that_is_never_reported_is_one_line():
+    config = small_config(env=envs.options("CartPole-v1"), loop=LoopOptions(stop_success=0.5))
     with pytest.raises(ConfigError, match="loop.stop_success is 0.5: CartPole-v1 reports no success"):
-        trained(tmp_path, env, stop_success=0.5)
+        _ = Program(config).agent
 
 
-def test_bounds_that_are_not_set_stop_nothing():
-    assert LoopOptions().stop_at == {}
-    assert LoopOptions(stop_success=0.9).stop_at == {"eval/success": 0.9}
-    assert LoopOptions(stop_return=2.0).stop_at == {"eval/return": 2.0}
+def test_an_environments_metric_may_not_hide_one_of_training():
+    class Named(type(envs.make("PassiveTMaze-v0")[0])):
+        episode_metrics = ("success", "loss")
+
+    envs.register("Named-v0", Named)
+    with pytest.raises(ConfigError, match="Named-v0 has the episode metric 'loss': allowed is a name that training"):
+        _ = Program(small_config(env=envs.options("Named-v0"))).agent
