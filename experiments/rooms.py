@@ -17,8 +17,8 @@ PAPER_ACTIVE_VISUAL_MATCH = {length: PAPER_VISUAL_MATCH[length] for length in (6
 DIFFERENCE = (
     "16 episodes side by side and 8 updates on 32 of them instead of 1 and a quarter of an update a step; "
     "learning rate 1e-3 instead of 3e-4; lambda-return of 0.5 instead of one step; gradient norm clipped at 0.5; "
-    "no dropout; one layer of width 64, an embedding of 64 and a head of 64; wider initial weights (gpt), forget bias 1 "
-    "(lstm); 64 random episodes instead of 10, at most 60000 in all; evaluations every 320 episodes on 64; "
+    "no dropout; one layer of width 64, an embedding of 64 and a head of 64; wider initial weights (gpt), forget "
+    "bias 1 (lstm); 64 random episodes instead of 10, at most 60000 in all; evaluations every 320 episodes on 64; "
     "stops once greedy success is 0.98 in three of them in a row"
 )
 VISUAL_MATCH_DIFFERENCE = (
@@ -33,7 +33,7 @@ BEST_EPISODES = 60000
 def paper(core: str, env: EnvOptions, episodes: int, layers: int) -> RunConfig:
     """The published setting and budget: one environment, a quarter of an update a step, evaluations of 20 episodes.
 
-    In Visual Match the order of the doors' colours is fixed; in the original training and evaluation have each their own.
+    In Visual Match the order of the doors' colours is fixed; the original draws one each for training and evaluation.
     """
     return RunConfig(
         env=env,
