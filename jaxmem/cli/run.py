@@ -75,7 +75,7 @@ def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
         config = replace(config, agent=agents.exchange(config.agent, options.agent))
     config = set_fields(config, fields, f"jaxmem run {name}")
     # Built once before anything is written: what does not fit together leaves no empty folder behind.
-    _ = Program(config).agent
+    Program(config)
     run_id = options.id
     if run_id is None:
         chose = [preset, config.core.name, *([] if options.agent is None else [options.agent])]

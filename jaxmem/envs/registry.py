@@ -6,6 +6,7 @@ starts JAX's backend, and a program must be able to choose its platform after im
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
@@ -148,8 +149,16 @@ def episode_metrics(env: Any) -> tuple[str, ...]:
     """Names of the entries of `info` that say how an episode went, once its last step was taken: float32 scalars.
 
     `env.episode_metrics` where the environment has it, else just "success", which may be missing.
+
+    Raises:
+        ConfigError: `env.episode_metrics` is not a tuple of names.
     """
-    return tuple(getattr(env, "episode_metrics", ("success",)))
+    names = getattr(env, "episode_metrics", ("success",))
+    if not isinstance(names, tuple) or not all(isinstance(name, str) and re.fullmatch(r"\w+", name) for name in names):
+        raise ConfigError(
+            f"episode_metrics of {env.name!r} is {names!r}: allowed is a tuple of names, letters and digits"
+        )
+    return names
 
 
 def _options(id: str, given: dict[str, Any]) -> EnvOptions:

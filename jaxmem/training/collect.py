@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from jaxmem import envs
 from jaxmem.agents import Agent, AgentState
+from jaxmem.config import ConfigError
 from jaxmem.networks import Inputs, first_inputs
 from jaxmem.replay import Episodes
 
@@ -31,13 +32,23 @@ class Task(NamedTuple):
 
     @staticmethod
     def of(options: envs.EnvOptions) -> "Task":
-        """The task that environment options describe."""
+        """The task that environment options describe.
+
+        Raises:
+            ConfigError: `info` lacks a metric that the environment declares, or has one that is not a scalar.
+        """
         env, params = options.make()
         key = jax.random.key(0)
         _, state = jax.eval_shape(env.reset_env, key, params)
         action = jax.eval_shape(env.action_space(params).sample, key)
         info = jax.eval_shape(env.step_env, key, state, action, params)[-1]
-        reports = tuple(name for name in envs.episode_metrics(env) if name in info)
+        names = envs.episode_metrics(env)
+        for name in names:
+            if name not in info and hasattr(env, "episode_metrics"):
+                raise ConfigError(f"{options.id} declares the episode metric {name!r}: its info has {', '.join(info)}")
+            if name in info and info[name].shape != ():
+                raise ConfigError(f"{options.id}: info[{name!r}] has the shape {info[name].shape}: allowed is a scalar")
+        reports = tuple(name for name in names if name in info)
         return Task(env, params, envs.horizon(env, params), reports)
 
 

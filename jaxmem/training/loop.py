@@ -66,6 +66,10 @@ class Program:
 
     config: RunConfig
 
+    def __post_init__(self) -> None:
+        # Now, since the first use may be inside a trace: arrays that an environment makes would be tracers there.
+        _ = self.agent
+
     @cached_property
     def task(self) -> Task:
         """The environment that is trained on."""

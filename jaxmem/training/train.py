@@ -255,6 +255,7 @@ def _device() -> str:
 
 
 def _compile(config: RunConfig, display: Display, *, resume: bool) -> Compiled:
+    display.say("compiling ...")
     compiled = compile_program(Program(config), resume=resume)
     megabytes = nbytes(compiled.template.replay) / 1e6
     parameters = parameter_count(compiled.template.agent.params) // config.seeds

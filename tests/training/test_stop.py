@@ -5,11 +5,8 @@ import math
 import pytest
 from support import small_config
 
-from jaxmem import envs
-from jaxmem.config import ConfigError
 from jaxmem.training import LoopOptions
 from jaxmem.training.folder import RunFolder
-from jaxmem.training.loop import Program
 from jaxmem.training.progress import Display
 from jaxmem.training.train import start
 
@@ -46,18 +43,3 @@ def test_a_run_stops_after_several_such_evaluations(tmp_path):
     config = small_config(loop=loop)
     folder = RunFolder.create(tmp_path / "run", "stop", "best", config)
     assert len(start(config, folder, Display(loop.iterations))) == 2 * loop.stop_evals
-
-
-def test_success_that_is_never_reported_is_one_line():
-    config = small_config(env=envs.options("CartPole-v1"), loop=LoopOptions(stop_success=0.5))
-    with pytest.raises(ConfigError, match="loop.stop_success is 0.5: CartPole-v1 reports no success"):
-        _ = Program(config).agent
-
-
-def test_an_environments_metric_may_not_hide_one_of_training():
-    class Named(type(envs.make("PassiveTMaze-v0")[0])):
-        episode_metrics = ("success", "loss")
-
-    envs.register("Named-v0", Named)
-    with pytest.raises(ConfigError, match="Named-v0 has the episode metric 'loss': allowed is a name that training"):
-        _ = Program(small_config(env=envs.options("Named-v0"))).agent
