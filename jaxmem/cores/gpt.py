@@ -1,41 +1,18 @@
 """A GPT-2-style transformer (Radford et al. 2019) with a ring of cached keys and values."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.config import ConfigError, choice, integer, number
+from jaxmem.config import ConfigError, choice
 from jaxmem.cores import positions as encodings
 from jaxmem.cores.attention import attend, attention_weights, weigh
+from jaxmem.cores.cache import Cache, TransformerState, by_slot, cached_times, episode_positions, put, put_chunk
 from jaxmem.cores.dropout import drop
-from jaxmem.cores.protocol import Core
-
-
-class Cache(NamedTuple):
-    """Keys and values of one layer, [B, heads, head_dim, max_length]; step p is in slot p % max_length.
-
-    Slots come last because that is how XLA's matrix products with a single query want both of them:
-    any other order costs a transposed copy of the whole cache at every step.
-    """
-
-    keys: jax.Array
-    values: jax.Array
-
-
-class GPTState(NamedTuple):
-    """What a transformer remembers.
-
-    Attributes:
-        layers: one `Cache` a layer. A new episode does not clear it: what `index` does not cover is masked.
-        index: int32 [B], the steps of the current episode so far.
-    """
-
-    layers: tuple[Cache, ...]
-    index: jax.Array
-
+from jaxmem.cores.transformer import Transformer, dense, norm
 
 Attention = Callable[[Cache, jax.Array, jax.Array, jax.Array, jax.Array | None], tuple[Cache, jax.Array]]
 """How a layer attends: (cache, queries, keys, values, dropout key) -> (cache, attended)."""
@@ -52,12 +29,12 @@ class Block(nn.Module):
 
     def setup(self) -> None:
         """Linear layers and norms."""
-        self.norm_attention = _norm(self.dtype)
-        self.qkv = _dense(3 * self.width, self.init_std, self.dtype)
-        self.project = _dense(self.width, self.init_std, self.dtype)
-        self.norm_mlp = _norm(self.dtype)
-        self.expand = _dense(4 * self.width, self.init_std, self.dtype)
-        self.contract = _dense(self.width, self.init_std, self.dtype)
+        self.norm_attention = norm(self.dtype)
+        self.qkv = dense(3 * self.width, self.init_std, self.dtype)
+        self.project = dense(self.width, self.init_std, self.dtype)
+        self.norm_mlp = norm(self.dtype)
+        self.expand = dense(4 * self.width, self.init_std, self.dtype)
+        self.contract = dense(self.width, self.init_std, self.dtype)
 
     def queries_keys_values(self, x: jax.Array, batch: int) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Residual stream [B * T, D] -> three of [B, T, heads, head_dim]."""
@@ -73,7 +50,7 @@ class Block(nn.Module):
         return x + drop(self.contract(hidden), self.dropout, rngs[1])
 
 
-class GPT(Core):
+class GPT(Transformer):
     """Pre-LN causal transformer; each step attends to the last `max_length` steps of its episode.
 
     Weights are N(0, `init_std`), biases zero, the MLP is four times as wide with tanh-GELU, a layer norm ends it.
@@ -81,26 +58,13 @@ class GPT(Core):
     [B, heads, T, S] a layer, lowest first, without dropout. S is T; where there is a state, its slots come first.
 
     Attributes:
-        layers: number of blocks.
-        heads: attention heads; must divide the width.
-        dropout: rate for the embedding, attention weights and residual branches.
         positions: sine (fixed, added), learned (table, added), rotary (turns queries and keys) or none.
-        init_std: initial spread of the weights; 0.02 is GPT-2's. A narrow core attends almost evenly with that at
-            first, and takes long to find the one step that matters.
     """
 
-    layers: int = integer(1, low=1)
-    heads: int = integer(1, low=1)
-    dropout: float = number(0.1, low=0.0, high=0.99)
     positions: str = choice("sine", encodings.POSITIONS)
-    init_std: float = number(0.02, above=0.0)
-
-    needs_equal_width: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.width % self.heads:
-            raise ConfigError(f"core.heads is {self.heads}: allowed is a divisor of core.width = {self.width}")
         if self.positions == "rotary" and self.width // self.heads % 2:
             raise ConfigError(
                 f"core.heads is {self.heads}: rotary positions need an even width of each head, "
@@ -112,38 +76,29 @@ class GPT(Core):
         self.blocks = [
             Block(self.width, self.heads, self.dropout, self.init_std, self.dtype) for _ in range(self.layers)
         ]
-        self.norm = _norm(self.dtype)
+        self.norm = norm(self.dtype)
         if self.positions == "learned":
             self.table = encodings.Learned(self.max_length, self.width)
 
-    def initial_state(self, batch_size: int) -> GPTState:
-        """An empty cache: zeros, and an index of 0."""
-        shape = (batch_size, self.heads, self.width // self.heads, self.max_length)
-        # Each array is its own: a donated state may not hold one buffer twice.
-        layers = tuple(Cache(jnp.zeros(shape, self.dtype), jnp.zeros(shape, self.dtype)) for _ in range(self.layers))
-        return GPTState(layers, jnp.zeros((batch_size,), jnp.int32))
-
-    def _step(self, state: GPTState, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[GPTState, jax.Array]:
-        batch = x.shape[0]
+    def _step(
+        self, state: TransformerState, x: jax.Array, start: jax.Array, deterministic: bool
+    ) -> tuple[TransformerState, jax.Array]:
         index = jnp.where(start, 0, state.index)
-        rows, slot = jnp.arange(batch), index % self.max_length
+        slot = index % self.max_length
         held = (jnp.arange(self.max_length) <= index[:, None])[:, None, None]
 
         def attention(
             cache: Cache, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None
         ) -> tuple[Cache, jax.Array]:
-            cache = Cache(
-                cache.keys.at[rows, :, :, slot].set(k[:, 0]),
-                cache.values.at[rows, :, :, slot].set(v[:, 0]),
-            )
+            cache = put(cache, slot, k, v)
             return cache, weigh(q, *by_slot(cache), held, self.dropout, rng)
 
         layers, y = self._transform(state.layers, x, index[:, None], attention, deterministic)
-        return GPTState(layers, index + 1), y
+        return TransformerState(layers, index + 1), y
 
     def _unroll(
-        self, state: GPTState | None, x: jax.Array, start: jax.Array, deterministic: bool
-    ) -> tuple[GPTState, jax.Array]:
+        self, state: TransformerState | None, x: jax.Array, start: jax.Array, deterministic: bool
+    ) -> tuple[TransformerState, jax.Array]:
         time, batch = start.shape
         before = jnp.zeros((batch,), jnp.int32) if state is None else state.index
         position = episode_positions(before, start)
@@ -159,7 +114,7 @@ class GPT(Core):
         def attention(
             cache: Cache, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None
         ) -> tuple[Cache, jax.Array]:
-            written = Cache(write_back(cache.keys, k, after), write_back(cache.values, v, after))
+            written = put_chunk(cache, after, k, v)
             if state is not None:
                 keys, values = by_slot(cache)
                 k = jnp.concatenate([keys, k], axis=1)
@@ -173,7 +128,7 @@ class GPT(Core):
         caches = (self.initial_state(batch) if state is None else state).layers
         x = x.swapaxes(0, 1).reshape(batch * time, self.width)
         layers, y = self._transform(caches, x, position, attention, deterministic)
-        return GPTState(layers, after), y.reshape(batch, time, self.width).swapaxes(0, 1)
+        return TransformerState(layers, after), y.reshape(batch, time, self.width).swapaxes(0, 1)
 
     def _transform(
         self,
@@ -188,9 +143,7 @@ class GPT(Core):
         Rows and steps share one axis because XLA's CPU backend turns the weight gradient of a product
         with two leading axes into strided copies, which double the time of an update.
         """
-        active = not deterministic and self.dropout > 0
-        rng = self.make_rng("dropout") if active else None
-        rngs = [None] * (1 + 2 * self.layers) if rng is None else list(jax.random.split(rng, 1 + 2 * self.layers))
+        rngs = self.dropout_keys(1 + 2 * self.layers, deterministic)
         angles = None
         if self.positions == "sine":
             x = x + encodings.sine(position, self.width).astype(self.dtype).reshape(x.shape)
@@ -208,38 +161,3 @@ class GPT(Core):
             x = block.finish(x, attended, rngs[2 * i + 2])
             layers.append(cache)
         return tuple(layers), self.norm(x)
-
-
-def episode_positions(before: jax.Array, start: jax.Array) -> jax.Array:
-    """Steps since each row's episode began: before [B], start [T, B] -> int32 [B, T]."""
-    steps = jnp.arange(start.shape[0])
-    began = jnp.where(start.T, steps, -before[:, None])
-    return steps - jax.lax.cummax(began, axis=1)
-
-
-def cached_times(index: jax.Array, length: int) -> jax.Array:
-    """When each slot of a ring was written, counted from the next step: index [B] -> int32 [B, length] < 0.
-
-    A slot that the episode has not reached gets a time before the episode began.
-    """
-    return -1 - (index[:, None] - 1 - jnp.arange(length)) % length
-
-
-def by_slot(cache: Cache) -> tuple[jax.Array, jax.Array]:
-    """Keys and values as attention takes them, [B, max_length, heads, head_dim]."""
-    return cache.keys.transpose(0, 3, 1, 2), cache.values.transpose(0, 3, 1, 2)
-
-
-def write_back(cached: jax.Array, chunk: jax.Array, index: jax.Array) -> jax.Array:
-    """The ring [B, N, H, S] after a chunk [B, T, N, H], where the episodes have `index` [B] steps."""
-    time = chunk.shape[1] + cached_times(index, cached.shape[-1])
-    taken = jnp.take_along_axis(chunk, jnp.maximum(time, 0)[:, :, None, None], axis=1)
-    return jnp.where((time >= 0)[:, None, None], taken.transpose(0, 2, 3, 1), cached)
-
-
-def _norm(dtype: Any) -> nn.LayerNorm:
-    return nn.LayerNorm(epsilon=1e-5, dtype=dtype)
-
-
-def _dense(features: int, init_std: float, dtype: Any) -> nn.Dense:
-    return nn.Dense(features, dtype=dtype, kernel_init=nn.initializers.normal(init_std))

@@ -49,11 +49,7 @@ class GRULayer(RecurrentLayer):
 
 
 class GRU(RecurrentCore):
-    """Stacked GRU layers with orthogonal weights; the input may be of any width.
-
-    Attributes:
-        layers: number of layers, each fed with the outputs of the one below.
-    """
+    """Stacked GRU layers with orthogonal weights; the input may be of any width."""
 
     def make_layer(self) -> GRULayer:
         """A new layer of the stack."""

@@ -61,7 +61,6 @@ class LSTM(RecurrentCore):
     """Stacked LSTM layers with orthogonal weights; the input may be of any width.
 
     Attributes:
-        layers: number of layers, each fed with the outputs of the one below.
         forget_bias: initial bias of the forget gate: 0 as in Ni et al. 2023, or 1 (Jozefowicz et al. 2015).
     """
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import inspect
 from typing import Any, ClassVar, cast
 
 import jax.numpy as jnp
@@ -127,6 +128,14 @@ def _options_class(name: str) -> type[CoreOptions]:
         fields,
         bases=(CoreOptions,),
         frozen=True,
-        # The module's docstring explains its fields; the command line shows that as help.
-        namespace={"__doc__": module.__doc__, "__module__": __name__},
+        namespace={"__doc__": _explanation(module), "__module__": __name__},
     )
+
+
+def _explanation(module: type[Core]) -> str:
+    """The docstring of a core, with the fields that it inherits; the command line shows it as help."""
+    own = inspect.getdoc(module) or ""
+    bases = [base for base in module.__mro__[1:] if issubclass(base, Core) and base is not Core]
+    heading = "Attributes:\n"
+    inherited = [(inspect.getdoc(base) or "").partition(heading)[2] for base in bases]
+    return "\n".join([own if heading in own else f"{own}\n\n{heading}", *inherited])
