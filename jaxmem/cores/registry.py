@@ -10,7 +10,9 @@ import jax.numpy as jnp
 from jaxmem.config import Config, ConfigError, choice, integer, text
 from jaxmem.cores.gpt import GPT
 from jaxmem.cores.gru import GRU
+from jaxmem.cores.lru import LRU
 from jaxmem.cores.lstm import LSTM
+from jaxmem.cores.mingru import MinGRU
 from jaxmem.cores.mlp import MLP
 from jaxmem.cores.protocol import Core
 
@@ -18,6 +20,8 @@ _CORES: dict[str, type[Core]] = {
     "gpt": GPT,
     "lstm": LSTM,
     "gru": GRU,
+    "lru": LRU,
+    "mingru": MinGRU,
     "mlp": MLP,
 }
 

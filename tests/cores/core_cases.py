@@ -21,6 +21,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt-none": ("gpt", {"positions": "none", "dropout": 0.0}),
     "lstm-deep": ("lstm", {"layers": 2, "forget_bias": 1.0}),
     "gru-deep": ("gru", {"layers": 2}),
+    "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),
+    "lru-real": ("lru", {"max_phase": 0.0}),
+    "mingru-deep": ("mingru", {"layers": 2, "state_width": 5, "candidate": "positive", "scan": "associative"}),
 }
 REMEMBERING = [name for name in CASES if name != "mlp"]
 
