@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from jaxmem import agents, envs
+from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
 from jaxmem.experiment import Experiment, best_core, paper_core
 from jaxmem.networks import NetworkOptions
@@ -37,7 +37,7 @@ def paper(core: str, env: EnvOptions, episodes: int, layers: int) -> RunConfig:
     """
     return RunConfig(
         env=env,
-        core=paper_core(core, 100 if core == "gpt" else 128, layers),
+        core=paper_core(core, 100 if cores.needs_equal_width(core) else 128, layers),
         agent=agents.options("sac_discrete"),
         network=NetworkOptions(obs_embed=100, action_embed=0),
         loop=LoopOptions(episodes=episodes, eval_every=50, eval_episodes=20),

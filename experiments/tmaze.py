@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from jaxmem import agents, envs
+from jaxmem import agents, cores, envs
 from jaxmem.experiment import Experiment, best_core, paper_core
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
@@ -29,7 +29,7 @@ EXPLORING_EPISODES = 1000
 
 def paper(core: str, env_id: str, length: int, episodes: int, layers: int) -> RunConfig:
     """The published setting and budget: one environment, a quarter of an update a step, evaluations of 10 episodes."""
-    embed = (64, 64) if core == "gpt" else (32, 16)
+    embed = (64, 64) if cores.needs_equal_width(core) else (32, 16)
     return RunConfig(
         env=envs.options(env_id, length=length),
         core=paper_core(core, 128, layers),

@@ -15,7 +15,13 @@ from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import CoreOptions
 from jaxmem.training.options import RunConfig
 
-_HEAD_STARTS: dict[str, dict[str, Any]] = {"gpt": {"dropout": 0.0, "init_std": 0.1}, "lstm": {"forget_bias": 1.0}}
+_ATTENTIVE = {"dropout": 0.0, "init_std": 0.1}
+_HEAD_STARTS: dict[str, dict[str, Any]] = {
+    "gpt": _ATTENTIVE,
+    "trxl": _ATTENTIVE,
+    "gtrxl": _ATTENTIVE,
+    "lstm": {"forget_bias": 1.0},
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,7 @@ class Experiment:
 def best_core(name: str, width: int) -> CoreOptions:
     """The core of the `best` presets: one layer, no dropout, and a head start at finding or keeping what matters.
 
-    The transformer's weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
+    Transformers' weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
     """
     return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}))
 
@@ -67,7 +73,8 @@ def best_core(name: str, width: int) -> CoreOptions:
 def paper_core(name: str, width: int, layers: int) -> CoreOptions:
     """The core of the `paper` presets, Ni et al. 2023: as many heads as layers; the control has one layer."""
     depth = {} if name == "mlp" else {"layers": layers}
-    return cores.options(name, width=width, **depth, **({"heads": layers} if name == "gpt" else {}))
+    heads = {"heads": layers} if hasattr(cores.options(name), "heads") else {}
+    return cores.options(name, width=width, **depth, **heads)
 
 
 def shipped_folder() -> Path:

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
@@ -68,23 +69,47 @@ def attend(
     Returns:
         [B, T, N, H] in the queries' dtype.
     """
-    batch, time, heads, _ = queries.shape
-    rows = _rows_at_once(batch, heads * time * keys.shape[1])
+    time, heads = queries.shape[1:3]
+
+    def rows(inputs: tuple[jax.Array, ...], key: jax.Array | None) -> jax.Array:
+        q, k, v, first, times = inputs
+        return _attend_in_blocks(q, k, v, first, times, window, rate, key)
+
+    return by_groups_of_rows(rows, (queries, keys, values, earliest, key_time), rng, heads * time * keys.shape[1])
+
+
+def by_groups_of_rows(
+    attend_rows: Callable[[Any, jax.Array | None], jax.Array], inputs: Any, rng: jax.Array | None, weights: int
+) -> jax.Array:
+    """`attend_rows` for all rows at once, or for so few at a time that memory stays bounded.
+
+    Args:
+        attend_rows: (inputs of some rows, key for dropout or None) -> their outputs.
+        inputs: a pytree of arrays [B, ...], the first one of them, or [1, ...], which stands for every row.
+        rng: key for dropout; None switches it off.
+        weights: how many attention weights one row has.
+
+    Returns:
+        Outputs [B, ...].
+    """
+    batch = jax.tree.leaves(inputs)[0].shape[0]
+    rows = _rows_at_once(batch, weights)
     if rows == batch:
-        return _attend_in_blocks(queries, keys, values, earliest, key_time, window, rate, rng)
+        return attend_rows(inputs, rng)
     groups = batch // rows
-    key_time = jnp.broadcast_to(key_time, (batch, keys.shape[1]))
     keyed = None if rng is None else jax.random.split(rng, groups)
 
     # Weights are computed again by the backward pass. A loop is what keeps XLA from merging the two
     # computations, which its CPU backend does in straight-line code in spite of `prevent_cse`.
     @functools.partial(jax.checkpoint, prevent_cse=False)
     def group(xs: Any) -> jax.Array:
-        (q, k, v, first, times), key = xs
-        return _attend_in_blocks(q, k, v, first, times, window, rate, key)
+        return attend_rows(*xs)
 
-    split = tuple(x.reshape(groups, rows, *x.shape[1:]) for x in (queries, keys, values, earliest, key_time))
-    return jax.lax.map(group, (split, keyed)).reshape(queries.shape)
+    def split(x: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(x, (batch, *x.shape[1:])).reshape(groups, rows, *x.shape[1:])
+
+    outputs = jax.lax.map(group, (jax.tree.map(split, inputs), keyed))
+    return outputs.reshape(batch, *outputs.shape[2:])
 
 
 def _rows_at_once(batch: int, weights: int) -> int:

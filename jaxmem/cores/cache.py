@@ -55,6 +55,13 @@ def by_slot(cache: Cache) -> tuple[jax.Array, jax.Array]:
     return cache.keys.transpose(0, 3, 1, 2), cache.values.transpose(0, 3, 1, 2)
 
 
+def by_time(cache: Cache, index: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`by_slot`, the oldest step first, where the episodes have `index` [B] steps."""
+    order = (index[:, None] + jnp.arange(cache.keys.shape[-1])) % cache.keys.shape[-1]
+    keys, values = (jnp.take_along_axis(x, order[:, :, None, None], axis=1) for x in by_slot(cache))
+    return keys, values
+
+
 def cached_times(index: jax.Array, length: int) -> jax.Array:
     """When each slot of a ring was written, counted from the next step: index [B] -> int32 [B, length] < 0.
 

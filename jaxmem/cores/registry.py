@@ -15,9 +15,12 @@ from jaxmem.cores.lstm import LSTM
 from jaxmem.cores.mingru import MinGRU
 from jaxmem.cores.mlp import MLP
 from jaxmem.cores.protocol import Core
+from jaxmem.cores.trxl import GTrXL, TransformerXL
 
 _CORES: dict[str, type[Core]] = {
     "gpt": GPT,
+    "trxl": TransformerXL,
+    "gtrxl": GTrXL,
     "lstm": LSTM,
     "gru": GRU,
     "lru": LRU,
@@ -97,6 +100,11 @@ def options(name: str, **options: Any) -> CoreOptions:
     return _options_class(name)(**options)
 
 
+def needs_equal_width(name: str) -> bool:
+    """Whether a core's input must be exactly as wide as its output; raises `ConfigError` for an unknown name."""
+    return _module(name).needs_equal_width
+
+
 def _module(name: str) -> type[Core]:
     if name not in _CORES:
         raise ConfigError(f"core.name is {name!r}: allowed is one of {', '.join(_CORES)}")
@@ -140,6 +148,6 @@ def _explanation(module: type[Core]) -> str:
     """The docstring of a core, with the fields that it inherits; the command line shows it as help."""
     own = inspect.getdoc(module) or ""
     bases = [base for base in module.__mro__[1:] if issubclass(base, Core) and base is not Core]
-    heading = "Attributes:\n"
-    inherited = [(inspect.getdoc(base) or "").partition(heading)[2] for base in bases]
+    heading = "Attributes:"
+    inherited = [(inspect.getdoc(base) or "").partition(heading)[2].strip("\n") for base in bases]
     return "\n".join([own if heading in own else f"{own}\n\n{heading}", *inherited])

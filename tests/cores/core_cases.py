@@ -19,6 +19,10 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "gpt-learned": ("gpt", {"positions": "learned"}),
     "gpt-rotary": ("gpt", {"positions": "rotary", "heads": 2}),
     "gpt-none": ("gpt", {"positions": "none", "dropout": 0.0}),
+    "gtrxl-deep": (
+        "gtrxl",
+        {"memory": 5, "layers": 2, "heads": 2, "norm": "post", "adaptive_span": True, "span_ramp": 4},
+    ),
     "lstm-deep": ("lstm", {"layers": 2, "forget_bias": 1.0}),
     "gru-deep": ("gru", {"layers": 2}),
     "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),

@@ -70,8 +70,9 @@ def test_learned_positions_wrap_around():
 
 
 @pytest.mark.parametrize("method", ["unroll", "step"])
-def test_dropout_acts_when_asked_for(method):
-    core = cores.make("gpt", 8, 6, dropout=0.3, heads=2)
+@pytest.mark.parametrize("name", ["gpt", "trxl"])
+def test_dropout_acts_when_asked_for(name, method):
+    core = cores.make(name, 8, 6, dropout=0.3, heads=2)
     params = random_parameters(core)
     x = jax.random.normal(jax.random.key(1), (6, 2, 8))
     start = jnp.zeros((6, 2), bool)
@@ -104,11 +105,13 @@ def test_no_dropout_needs_no_rng():
     np.testing.assert_allclose(train, test, rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("heads", [1, 2])
-def test_acting_writes_the_cache_in_place(heads):
+@pytest.mark.parametrize(
+    ("name", "options"), [("gpt", {"heads": 1}), ("gpt", {"heads": 2}), ("trxl", {"heads": 2, "memory": 512})]
+)
+def test_acting_writes_the_cache_in_place(name, options):
     """Stepping in a loop needs less room than one copy of the keys of one layer."""
-    batch, length, width = 4, 512, 16
-    core = cores.make("gpt", width, length, heads=heads, layers=2)
+    batch, length, width = 16, 512, 16
+    core = cores.make(name, width, length, layers=2, **options)
     params = random_parameters(core)
 
     def act(state, x):
