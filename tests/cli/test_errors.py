@@ -9,6 +9,7 @@ import pytest
 from jaxmem import experiment
 from jaxmem.cli.main import main
 from jaxmem.config import Config
+from jaxmem.cores import registered_cores
 
 FIELDS = experiment.find("quickstart").config()
 
@@ -30,7 +31,7 @@ def fails(arguments: list[str], capsys) -> str:
         (["run", "nosuch"], "unknown experiment 'nosuch'"),
         (["run", "quickstrat"], "did you mean 'quickstart'"),
         (["run", "nosuch.py"], "no experiment file at nosuch.py"),
-        (["run", "quickstart", "--core", "nosuch"], "gpt, lstm, gru, mlp"),
+        (["run", "quickstart", "--core", "nosuch"], ", ".join(registered_cores)),
         (["run", "quickstart", "--agent", "nosuch"], "unknown agent 'nosuch': known are ddqn, sac_discrete"),
         (["run", "quickstart", "--agent.name", "sac_discrete"], "choose an agent with --agent NAME"),
         (["run", "key_to_door_60", "--env.max-frames", "15", "-1", "10"], "env.max_frames is (15, -1, 10): allowed is"),
