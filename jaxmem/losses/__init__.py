@@ -2,6 +2,7 @@
 
 from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
 from jaxmem.losses.reduce import masked_mean, taken
+from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
 from jaxmem.losses.sac_discrete import (
     clipped_log_softmax,
     entropy,
@@ -9,10 +10,14 @@ from jaxmem.losses.sac_discrete import (
     soft_lambda_returns,
     temperature_loss,
 )
+from jaxmem.losses.vtrace import VTrace, vtrace
 
 __all__ = [
+    "REWARD_CLIPS",
     "TRACES",
     "Trace",
+    "VTrace",
+    "clip_rewards",
     "clipped_log_softmax",
     "double_q_lambda",
     "entropy",
@@ -21,4 +26,5 @@ __all__ = [
     "soft_lambda_returns",
     "taken",
     "temperature_loss",
+    "vtrace",
 ]
