@@ -1,6 +1,18 @@
 """Agents: one algorithm a file, each a frozen dataclass of pure functions over one frozen state."""
 
-from jaxmem.agents.base import Agent, AgentOptions, AgentState
+from jaxmem.agents.base import Agent, AgentOptions, AgentState, Decision, EpisodeAgent, UnrollAgent
 from jaxmem.agents.registry import exchange, options, registered_agents
+from jaxmem.agents.unroll import Unroll
 
-__all__ = ["Agent", "AgentOptions", "AgentState", "exchange", "options", "registered_agents"]
+__all__ = [
+    "Agent",
+    "AgentOptions",
+    "AgentState",
+    "Decision",
+    "EpisodeAgent",
+    "Unroll",
+    "UnrollAgent",
+    "exchange",
+    "options",
+    "registered_agents",
+]

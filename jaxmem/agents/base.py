@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,9 @@ import optax
 from flax import linen as nn
 from flax import struct
 
+from jaxmem.agents.unroll import Unroll
 from jaxmem.config import Config, text
+from jaxmem.losses import taken
 from jaxmem.networks import Inputs, NetworkParts
 from jaxmem.replay import Episodes
 
@@ -34,17 +36,27 @@ class AgentState:
     opt_state: Any
 
 
+class Decision(NamedTuple):
+    """What was chosen for B rows.
+
+    Attributes:
+        action: int32 [B].
+        log_prob: float32 [B], logarithm of the probability with which it was chosen; 0 for a sure choice.
+    """
+
+    action: jax.Array
+    log_prob: jax.Array
+
+
 class Agent(Protocol):
-    """The interface that the training loop calls; every function is pure and can be jitted and vmapped."""
+    """The interface that the training loop calls; every function is pure and can be jitted and vmapped.
+
+    An `EpisodeAgent` learns from episodes out of a replay, an `UnrollAgent` from what it has just done.
+    """
 
     @property
     def metric_names(self) -> tuple[str, ...]:
         """Keys of what `update` reports."""
-        ...
-
-    @property
-    def batch_size(self) -> int:
-        """Episodes that `update` wants."""
         ...
 
     def init(self, key: jax.Array) -> AgentState:
@@ -64,7 +76,7 @@ class Agent(Protocol):
         key: jax.Array,
         progress: jax.Array | float,
         explore: bool,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Decision]:
         """Choose actions for B rows.
 
         Args:
@@ -77,12 +89,38 @@ class Agent(Protocol):
             explore: False for the greedy policy, without dropout.
 
         Returns:
-            The new memory, and int32 actions [B].
+            The new memory, and what was chosen.
         """
+        ...
+
+
+class EpisodeAgent(Agent, Protocol):
+    """An agent that learns from whole episodes, whoever played them."""
+
+    @property
+    def batch_size(self) -> int:
+        """Episodes that `update` wants."""
         ...
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
         """One gradient step on a batch of whole episodes; metrics are float32 scalars."""
+        ...
+
+
+class UnrollAgent(Agent, Protocol):
+    """An agent that learns from its own latest steps."""
+
+    def update(
+        self, state: AgentState, unroll: Unroll, key: jax.Array, progress: jax.Array | float
+    ) -> tuple[AgentState, Metrics]:
+        """One gradient step on the steps of all rows; metrics are float32 scalars.
+
+        Args:
+            state: the agent's state.
+            unroll: what was done since the last collection.
+            key: randomness.
+            progress: as for `act`.
+        """
         ...
 
 
@@ -91,6 +129,9 @@ class AgentOptions(Config):
     """Base of every algorithm's options; `make` binds them to a task."""
 
     path: ClassVar[str] = "agent"
+
+    on_policy: ClassVar[bool] = False
+    """whether `make` gives an `UnrollAgent`; else it gives an `EpisodeAgent`"""
 
     name: str = text("")
     """the algorithm"""
@@ -120,11 +161,6 @@ class NetAgent:
     net: Any
     example: Inputs
 
-    @property
-    def batch_size(self) -> int:
-        """See `Agent.batch_size`."""
-        return self.options.batch_size
-
     def initial_carry(self, batch_size: int) -> Carry:
         """See `Agent.initial_carry`."""
         return self.net.initial_state(batch_size)
@@ -138,9 +174,24 @@ class NetAgent:
         return self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
 
 
-def adam(learning_rate: float, max_grad_norm: float | None) -> optax.GradientTransformation:
-    """Adam, after clipping the gradient's global norm unless that is None."""
-    optimizer = optax.adam(learning_rate)
+def sure(action: jax.Array) -> Decision:
+    """A choice [B] that was made with probability 1."""
+    return Decision(action, jnp.zeros(action.shape, jnp.float32))
+
+
+def likeliest(logits: jax.Array) -> Decision:
+    """The action with the greatest of float logits [B, A]."""
+    return sure(jnp.argmax(logits, axis=-1).astype(jnp.int32))
+
+
+def drawn(logits: jax.Array, key: jax.Array) -> Decision:
+    """An action drawn from a policy's float logits [B, A]."""
+    action = jax.random.categorical(key, logits).astype(jnp.int32)
+    return Decision(action, taken(jax.nn.log_softmax(logits), action))
+
+
+def clipped(optimizer: optax.GradientTransformation, max_grad_norm: float | None) -> optax.GradientTransformation:
+    """An optimiser that is given gradients whose global norm is clipped, unless the bound is None."""
     if max_grad_norm is None:
         return optimizer
     return optax.chain(optax.clip_by_global_norm(max_grad_norm), optimizer)
@@ -150,7 +201,7 @@ def gradient_step(
     optimizer: optax.GradientTransformation,
     state: AgentState,
     gradients: Params,
-    tau: float,
+    tau: float = 1.0,
 ) -> AgentState:
     """Step the optimiser, then move the targets by `tau` towards the new parameters (Polyak averaging)."""
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

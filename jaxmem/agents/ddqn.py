@@ -12,12 +12,14 @@ from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
     Carry,
+    Decision,
     Metrics,
     NetAgent,
     Params,
-    adam,
+    clipped,
     gradient_step,
     init_state,
+    sure,
 )
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean, taken
@@ -83,7 +85,12 @@ class DoubleDQN(NetAgent):
 
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
-        return adam(self.options.learning_rate, self.options.max_grad_norm)
+        return clipped(optax.adam(self.options.learning_rate), self.options.max_grad_norm)
+
+    @property
+    def batch_size(self) -> int:
+        """See `EpisodeAgent.batch_size`."""
+        return self.options.batch_size
 
     def init(self, key: jax.Array) -> AgentState:
         """See `Agent.init`."""
@@ -105,19 +112,22 @@ class DoubleDQN(NetAgent):
         key: jax.Array,
         progress: jax.Array | float,
         explore: bool,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Decision]:
         """Epsilon-greedy actions if `explore`, else greedy ones without dropout; see `Agent.act`."""
         dropout_key, random_key, action_key = jax.random.split(key, 3)
         carry, q = self._step(state, carry, inputs, start, dropout_key, explore)
-        action = jnp.argmax(q, axis=-1).astype(jnp.int32)
-        if explore:
-            is_random = jax.random.bernoulli(random_key, self.epsilon(progress), action.shape)
-            uniform = jax.random.randint(action_key, action.shape, 0, q.shape[-1])
-            action = jnp.where(is_random, uniform, action)
-        return carry, action
+        greedy = jnp.argmax(q, axis=-1).astype(jnp.int32)
+        if not explore:
+            return carry, sure(greedy)
+        epsilon = self.epsilon(progress)
+        is_random = jax.random.bernoulli(random_key, epsilon, greedy.shape)
+        uniform = jax.random.randint(action_key, greedy.shape, 0, q.shape[-1])
+        action = jnp.where(is_random, uniform, greedy)
+        probability = epsilon / q.shape[-1] + (1 - epsilon) * (action == greedy)
+        return carry, Decision(action, jnp.log(probability))
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
-        """One gradient step; see `Agent.update`."""
+        """One gradient step; see `EpisodeAgent.update`."""
         gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
         metrics["grad_norm"] = optax.tree.norm(gradients)
         return gradient_step(self._optimizer, state, gradients, self.options.tau), metrics

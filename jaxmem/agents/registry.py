@@ -6,11 +6,13 @@ from typing import Any
 from jaxmem.agents.base import AgentOptions
 from jaxmem.agents.ddqn import DoubleDQNOptions
 from jaxmem.agents.sac_discrete import SACDiscreteOptions
+from jaxmem.agents.vtrace import VTraceOptions
 from jaxmem.config import lookup, replace
 
 _AGENTS: dict[str, type[AgentOptions]] = {
     "ddqn": DoubleDQNOptions,
     "sac_discrete": SACDiscreteOptions,
+    "vtrace": VTraceOptions,
 }
 
 registered_agents = list(_AGENTS)

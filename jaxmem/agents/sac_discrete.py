@@ -13,12 +13,15 @@ from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
     Carry,
+    Decision,
     Metrics,
     NetAgent,
     Params,
-    adam,
+    clipped,
+    drawn,
     gradient_step,
     init_state,
+    likeliest,
 )
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.losses import entropy, masked_mean, sac_policy_loss, soft_lambda_returns, taken, temperature_loss
@@ -108,7 +111,7 @@ class SACDiscrete(NetAgent):
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
         options = self.options
-        networks = adam(options.learning_rate, options.max_grad_norm)
+        networks = clipped(optax.adam(options.learning_rate), options.max_grad_norm)
         if not options.learn_temperature:
             return networks
         return optax.partition(
@@ -119,6 +122,11 @@ class SACDiscrete(NetAgent):
                 }
             },
         )
+
+    @property
+    def batch_size(self) -> int:
+        """See `EpisodeAgent.batch_size`."""
+        return self.options.batch_size
 
     def init(self, key: jax.Array) -> AgentState:
         """See `Agent.init`."""
@@ -134,16 +142,14 @@ class SACDiscrete(NetAgent):
         key: jax.Array,
         progress: jax.Array | float,
         explore: bool,
-    ) -> tuple[Carry, jax.Array]:
+    ) -> tuple[Carry, Decision]:
         """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
         dropout_key, action_key = jax.random.split(key)
         carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
-        if explore:
-            return carry, jax.random.categorical(action_key, logits).astype(jnp.int32)
-        return carry, jnp.argmax(logits, axis=-1).astype(jnp.int32)
+        return carry, drawn(logits, action_key) if explore else likeliest(logits)
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
-        """One gradient step; see `Agent.update`."""
+        """One gradient step; see `EpisodeAgent.update`."""
         gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key)
         # What `max_grad_norm` clips: the temperature is not part of it.
         networks = {name: part for name, part in gradients["params"].items() if name != "log_temperature"}

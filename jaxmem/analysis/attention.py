@@ -17,7 +17,8 @@ from jaxmem.networks import episode_inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.collect import Outcome, collect
 from jaxmem.training.evaluate import check_seed
-from jaxmem.training.loop import Program, Run
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Run
 
 _SOWN = "attention_weights"
 
@@ -48,6 +49,7 @@ class Attention:
         episodes = Episodes(
             obs=played.obs[:, chosen],
             action=played.action[:, chosen],
+            log_prob=played.log_prob[:, chosen],
             reward=played.reward[:, chosen],
             length=played.length[chosen],
             terminated=played.terminated[chosen],

@@ -4,6 +4,7 @@ from jaxmem.networks.actor_critic import ActorCritic, ActorCriticOutputs
 from jaxmem.networks.inputs import Inputs, episode_inputs, first_inputs
 from jaxmem.networks.memory_net import MemoryNet, Trunk, parameter_count
 from jaxmem.networks.options import NetworkOptions, NetworkParts
+from jaxmem.networks.policy_value import PolicyValue, PolicyValueOutputs
 
 __all__ = [
     "ActorCritic",
@@ -12,6 +13,8 @@ __all__ = [
     "MemoryNet",
     "NetworkOptions",
     "NetworkParts",
+    "PolicyValue",
+    "PolicyValueOutputs",
     "Trunk",
     "episode_inputs",
     "first_inputs",

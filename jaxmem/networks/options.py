@@ -117,6 +117,6 @@ class NetworkParts:
         )
         return Trunk(embedding=embedding, core=self.core())
 
-    def head(self, last_bound: float = 3e-3) -> MLPHead:
-        """A read-out with one output an action; its last layer starts uniform in +-`last_bound`."""
-        return MLPHead(self.options.head, self.num_actions, last_bound, dtype=self.dtype)
+    def head(self, last_bound: float = 3e-3, outputs: int | None = None) -> MLPHead:
+        """A read-out, by default with one output an action; its last layer starts uniform in +-`last_bound`."""
+        return MLPHead(self.options.head, outputs or self.num_actions, last_bound, dtype=self.dtype)

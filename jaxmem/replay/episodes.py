@@ -13,6 +13,7 @@ class Episodes:
         obs: [T+1, B, ...] in the environment's dtype; `obs[t]` is what `action[t]` was chosen on, and the
             observation after the last action is kept. Padding repeats the last observation.
         action: [T, B], the environment's action dtype.
+        log_prob: [T, B] float32, logarithm of the probability with which the action was chosen.
         reward: [T, B] float32, 0 in the padding.
         length: [B] int32, number of actions taken.
         terminated: [B] bool; False where a time limit ended the episode, whose value then goes on.
@@ -20,6 +21,7 @@ class Episodes:
 
     obs: jax.Array
     action: jax.Array
+    log_prob: jax.Array
     reward: jax.Array
     length: jax.Array
     terminated: jax.Array

@@ -1,5 +1,7 @@
 """A ring of whole episodes: one state, pure functions."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -8,7 +10,7 @@ from jaxmem.replay.episodes import Episodes
 
 # In `Episodes` the batch axis comes after time where there is time; in the ring it comes first everywhere,
 # so that one episode is one contiguous row.
-_BATCH_AXIS = Episodes(obs=1, action=1, reward=1, length=0, terminated=0)  # type: ignore[arg-type]
+_BATCH_AXIS = Episodes(obs=1, action=1, log_prob=1, reward=1, length=0, terminated=0)  # type: ignore[arg-type]
 
 
 @struct.dataclass
@@ -76,6 +78,6 @@ def sample(replay: Replay, key: jax.Array, batch_size: int) -> Episodes:
     return jax.tree.map(lambda store, axis: jnp.moveaxis(store[rows], 0, axis), replay.data, _BATCH_AXIS)
 
 
-def nbytes(replay: Replay) -> int:
-    """Bytes that the stored arrays take (works on `jax.ShapeDtypeStruct`s too)."""
-    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(replay.data))
+def nbytes(tree: Any) -> int:
+    """Bytes that the arrays of a tree take (works on `jax.ShapeDtypeStruct`s too)."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))

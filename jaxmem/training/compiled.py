@@ -12,7 +12,8 @@ import jax.numpy as jnp
 from jaxmem.config import ConfigError
 from jaxmem.replay import nbytes
 from jaxmem.training.devices import place, seed_sharding
-from jaxmem.training.loop import Metrics, Program, Run
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Metrics, Run
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Compiled:
 
 def _check_memory(program: Program, run: Run) -> None:
     """Refuse, before anything is allocated, a replay that the machine cannot hold."""
-    needed, config = nbytes(run.replay), program.config
+    needed, config = nbytes(run.experience), program.config
     devices = jax.local_devices()
     statistics = devices[0].memory_stats() or {}
     # On a CPU the devices share the machine's memory, and report no limit.

@@ -10,7 +10,8 @@ import numpy as np
 from jaxmem.config import ConfigError
 from jaxmem.training.checkpoint import Checkpoints
 from jaxmem.training.folder import RunFolder
-from jaxmem.training.loop import Program, Run
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Run
 
 
 def load_run(folder: RunFolder, checkpoint: str = "latest") -> tuple[Program, Run, int]:

@@ -10,7 +10,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog  # type: ignore[attr-
 from tensorboardX.summary import scalar
 
 from jaxmem.training.folder import Row
-from jaxmem.training.loop import Metrics, Run
+from jaxmem.training.state import Metrics, Run
 
 
 def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:

@@ -1,6 +1,5 @@
-"""The compiled loop: a run's state, one iteration of it, and chunks of iterations."""
+"""The compiled loop: a configuration made into pure functions of a run, over all its seeds."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,52 +7,17 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 
 from jaxmem import envs
-from jaxmem import replay as episode_replay
-from jaxmem.agents import Agent, AgentState
+from jaxmem.agents import Agent
 from jaxmem.config import ConfigError
 from jaxmem.networks import first_inputs
-from jaxmem.training.collect import Task, collect
+from jaxmem.training.collect import collect
+from jaxmem.training.off_policy import OffPolicy
+from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.options import RunConfig
-
-Metrics = dict[str, jax.Array]
-
-
-@struct.dataclass
-class Window:
-    """Sums of what happened since the last evaluation, float32 scalars: over episodes and over updates."""
-
-    episodes: jax.Array
-    outcomes: Metrics
-    updates: jax.Array
-    metrics: Metrics
-
-
-@struct.dataclass
-class Run:
-    """Everything that training needs to go on. Every array has a leading seed axis between compiled calls.
-
-    Attributes:
-        agent: parameters, targets, optimiser.
-        replay: the stored episodes.
-        key: randomness of training.
-        eval_key: randomness of evaluations; never advanced.
-        episodes: int32, episodes collected, random ones included.
-        env_steps: int32, steps taken in them.
-        updates: int32, gradient steps.
-        window: sums since the last evaluation.
-    """
-
-    agent: AgentState
-    replay: episode_replay.Replay
-    key: jax.Array
-    eval_key: jax.Array
-    episodes: jax.Array
-    env_steps: jax.Array
-    updates: jax.Array
-    window: Window
+from jaxmem.training.state import Metrics, Run
+from jaxmem.training.task import Task
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +53,13 @@ class Program:
         self._check_metrics(agent)
         return agent
 
+    @cached_property
+    def learner(self) -> OffPolicy | OnPolicy:
+        """How one seed plays and learns."""
+        agent: Any = self.agent
+        kind = OnPolicy if self.config.agent.on_policy else OffPolicy
+        return kind(self.task, agent, self.config.loop)
+
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)
         taken = sorted({"return", "length", *agent.metric_names} & set(names))
@@ -98,11 +69,11 @@ class Program:
             raise ConfigError(f"loop.stop_success is {self.config.loop.stop_success}: {env_id} reports no success")
 
     def init(self, key: jax.Array) -> Run:
-        """A run of every seed, its replay filled with random episodes and its first updates made."""
+        """A run of every seed; where there is a replay, it holds random episodes, and first updates were made."""
         return self._over_seeds(self._init)(jax.random.split(key, self.config.seeds))
 
     def iterate(self, run: Run, iterations: jax.Array | int) -> Run:
-        """Go on for a number of iterations: collect, store, update."""
+        """Go on for a number of iterations: play and learn."""
         return self._over_seeds(lambda run: jax.lax.fori_loop(0, iterations, lambda _, run: self._iteration(run), run))(
             run
         )
@@ -129,89 +100,12 @@ class Program:
 
     def _init(self, key: jax.Array) -> Run:
         agent_key, collect_key, run_key, eval_key = jax.random.split(key, 4)
-        loop = self.config.loop
-        agent = self.agent.init(agent_key)
-        episodes, outcome = collect(self.task, self.agent, agent, collect_key, loop.random_episodes, "random")
-        store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
-        zero = jnp.zeros((), jnp.int32)
-        total = jnp.zeros((), jnp.float32)
-        names = self.agent.metric_names
-        run = Run(
-            agent=agent,
-            replay=store,
-            key=run_key,
-            eval_key=eval_key,
-            episodes=zero,
-            env_steps=zero,
-            updates=zero,
-            window=Window(total, {name: total for name in outcome}, total, {name: total for name in names}),
-        )
-        run = self._store(run, episodes, outcome)
-        key, update_key = jax.random.split(run.key)
-        first_updates = 0
-        if loop.updates is None:
-            first_updates = self._updates(episodes, round_up=False)
-        return self._update(replace(run, key=key), first_updates, update_key)
+        return self.learner.begin(self.agent.init(agent_key), collect_key, run_key, eval_key)
 
     def _iteration(self, run: Run) -> Run:
-        key, collect_key, update_key = jax.random.split(run.key, 3)
-        loop = self.config.loop
-        run = replace(run, key=key)
-        planned = loop.iterations * loop.collect
-        trained = (run.episodes - loop.random_episodes) / planned
-        episodes, outcome = collect(
-            self.task,
-            self.agent,
-            run.agent,
-            collect_key,
-            loop.collect,
-            "explore",
-            progress=(trained, loop.collect / planned),
-        )
-        updates = loop.updates
-        if updates is None:
-            updates = self._updates(episodes, round_up=True)
-        return self._update(self._store(run, episodes, outcome), updates, update_key)
-
-    def _updates(self, episodes: episode_replay.Episodes, round_up: bool) -> jax.Array | int:
-        """Updates that a collection pays for: a Python int where every episode has the same length."""
-        per_step = self.config.loop.updates_per_step
-        if envs.fixed_horizon(self.task.env):
-            steps = episodes.length.shape[0] * self.task.horizon
-            return math.ceil(per_step * steps) if round_up else int(per_step * steps)
-        count = per_step * jnp.sum(episodes.length)
-        return (jnp.ceil(count) if round_up else jnp.floor(count)).astype(jnp.int32)
-
-    def _store(self, run: Run, episodes: episode_replay.Episodes, outcome: Metrics) -> Run:
-        count = episodes.length.shape[0]
-        window = run.window
-        return replace(
-            run,
-            replay=episode_replay.add(run.replay, episodes),
-            episodes=run.episodes + count,
-            env_steps=run.env_steps + jnp.sum(episodes.length),
-            window=replace(
-                window,
-                episodes=window.episodes + count,
-                outcomes={name: total + jnp.sum(outcome[name]) for name, total in window.outcomes.items()},
-            ),
-        )
-
-    def _update(self, run: Run, updates: jax.Array | int, key: jax.Array) -> Run:
-        def one(index: jax.Array, carry: tuple) -> tuple:
-            agent, sums = carry
-            sample_key, update_key = jax.random.split(jax.random.fold_in(key, index))
-            batch = episode_replay.sample(run.replay, sample_key, self.agent.batch_size)
-            agent, metrics = self.agent.update(agent, batch, update_key)
-            return agent, jax.tree.map(jnp.add, sums, metrics)
-
-        agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
-        return replace(
-            run,
-            agent=agent,
-            updates=run.updates + updates,
-            window=replace(run.window, updates=run.window.updates + updates, metrics=sums),
-        )
+        total = self.config.loop.iterations
+        progress = (run.iterations / total, 1 / total)
+        return self.learner.iterate(replace(run, iterations=run.iterations + 1), progress)
 
     def _evaluate(self, run: Run, count: int) -> Metrics:
         key = jax.random.fold_in(run.eval_key, run.episodes)

@@ -21,7 +21,9 @@ class LoopOptions(Config):
     """How much is collected, learned, evaluated and kept.
 
     The defaults are the loop of Ni et al. 2023 (arXiv:2307.03864): one episode at a time, a quarter of an update for
-    each step.
+    each step. Agents that learn from their own latest steps have no replay: nothing is random at first, and every
+    update is made on all that the iteration has played. With `unroll` they play on for so many steps instead of to the
+    ends of episodes, and `episodes` and `eval_every` count unrolls.
     """
 
     path: ClassVar[str] = "loop"
@@ -30,8 +32,10 @@ class LoopOptions(Config):
     """training episodes, the random ones not counted"""
     collect: int = integer(1, low=1, high=1_000_000)
     """episodes that an iteration collects, side by side"""
+    unroll: int | None = integer(None, low=1, high=1_000_000, optional=True)
+    """steps that rows play on in an iteration, memory carried, episodes ending inside; none plays whole episodes"""
     updates: int | None = integer(None, low=0, high=1_000_000, optional=True)
-    """updates in an iteration; none takes updates_per_step"""
+    """updates in an iteration; none takes updates_per_step, or one without a replay"""
     updates_per_step: float = number(0.25, 0, 1000)
     """updates for each environment step, rounded up an iteration"""
     random_episodes: int = integer(10, low=1, high=1_000_000)
@@ -95,6 +99,13 @@ class RunConfig(Config):
     seed: int = integer(0, low=0, high=2**32 - 1)
     """where all randomness comes from"""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.loop.unroll is not None and not self.agent.on_policy:
+            raise ConfigError(
+                f"loop.unroll is {self.loop.unroll}: {self.agent.name} learns from whole episodes, allowed is none"
+            )
+
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON values; `from_json` is the inverse."""
         return dataclasses.asdict(self)
@@ -126,15 +137,19 @@ class RunConfig(Config):
 
     def check_size(self, horizon: int) -> None:
         """Raise `ConfigError` if step counters would overflow."""
-        episodes = self.loop.iterations * self.loop.collect + self.loop.random_episodes
+        loop, on_policy = self.loop, self.agent.on_policy
+        episodes = loop.iterations * loop.collect + (0 if on_policy else loop.random_episodes)
+        horizon = horizon if loop.unroll is None else loop.unroll
         steps = episodes * horizon
-        per_step = self.loop.updates_per_step
-        updates = per_step * steps if self.loop.updates is None else self.loop.updates * self.loop.iterations
+        if loop.updates is None and not on_policy:
+            updates = loop.updates_per_step * steps
+        else:
+            updates = loop.iterations * (1 if loop.updates is None else loop.updates)
         if updates > _MAX_STEPS:
-            raise ConfigError(f"loop.episodes is {self.loop.episodes}: with that a run makes over {_MAX_STEPS} updates")
+            raise ConfigError(f"loop.episodes is {loop.episodes}: with that a run makes over {_MAX_STEPS} updates")
         if steps > _MAX_STEPS:
             raise ConfigError(
-                f"loop.episodes is {self.loop.episodes}: with episodes of {horizon} steps a run has at most "
+                f"loop.episodes is {loop.episodes}: with {horizon} steps each a run has at most "
                 f"{_MAX_STEPS // horizon} of them"
             )
 

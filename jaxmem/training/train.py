@@ -20,9 +20,10 @@ from jaxmem.training.compiled import Compiled, compile_program
 from jaxmem.training.devices import place
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.log import Board, rows_of, summary
-from jaxmem.training.loop import Program, Run
+from jaxmem.training.loop import Program
 from jaxmem.training.options import RunConfig
 from jaxmem.training.progress import Display
+from jaxmem.training.state import Run
 
 # A call into compiled code cannot be interrupted; calls are sized to about this, so that Ctrl-C is heard soon.
 _CALL_SECONDS = 1.0
@@ -257,10 +258,11 @@ def _device() -> str:
 def _compile(config: RunConfig, display: Display, *, resume: bool) -> Compiled:
     display.say("compiling ...")
     compiled = compile_program(Program(config), resume=resume)
-    megabytes = nbytes(compiled.template.replay) / 1e6
+    megabytes = nbytes(compiled.template.experience) / 1e6
+    kept = "rows" if config.agent.on_policy else "replay"
     parameters = parameter_count(compiled.template.agent.params) // config.seeds
     display.say(
         f"compiled in {compiled.seconds:.1f} s | {parameters:,} parameters | {config.seeds} "
-        f"seed{'s' if config.seeds > 1 else ''} | replay {megabytes:,.1f} MB | {jax.default_backend()}"
+        f"seed{'s' if config.seeds > 1 else ''} | {kept} {megabytes:,.1f} MB | {jax.default_backend()}"
     )
     return compiled

@@ -25,6 +25,7 @@ def episodes(seed: int = 0) -> Episodes:
     return Episodes(
         obs=jnp.asarray(rng.normal(size=(STEPS + 1, BATCH, 2)), jnp.float32),
         action=jnp.asarray(rng.integers(0, 3, (STEPS, BATCH)), jnp.int32),
+        log_prob=jnp.zeros((STEPS, BATCH)),
         reward=jnp.asarray(rng.normal(size=(STEPS, BATCH)) * mask, jnp.float32),
         length=length,
         terminated=jnp.array([True, False, True, False, True]),
@@ -146,10 +147,13 @@ def test_acting_is_greedy_or_explores_at_the_rate_of_epsilon():
     start = jnp.ones((rows,), bool)
     act = jax.jit(agent.act, static_argnames="explore")
     _, greedy = act(state, agent.initial_carry(rows), inputs, start, jax.random.key(1), 0.0, explore=False)
-    assert len(set(np.asarray(greedy))) == 1
+    assert len(set(np.asarray(greedy.action))) == 1
+    np.testing.assert_array_equal(greedy.log_prob, np.zeros(rows))
     _, explored = act(state, agent.initial_carry(rows), inputs, start, jax.random.key(1), 0.0, explore=True)
     # A random action is the greedy one a third of the time.
-    np.testing.assert_allclose(np.mean(np.asarray(explored) != np.asarray(greedy)), 0.2, atol=0.03)
+    other = np.asarray(explored.action) != np.asarray(greedy.action)
+    np.testing.assert_allclose(np.mean(other), 0.2, atol=0.03)
+    np.testing.assert_allclose(np.exp(explored.log_prob), np.where(other, 0.1, 0.8), rtol=1e-5)
 
 
 def test_dropout_follows_its_options():

@@ -26,6 +26,7 @@ def episodes(seed: int = 0) -> Episodes:
     return Episodes(
         obs=jnp.asarray(rng.integers(0, 256, (STEPS + 1, BATCH, 4, 4, 3)), jnp.uint8),
         action=jnp.asarray(rng.integers(0, ACTIONS, (STEPS, BATCH)), jnp.int32),
+        log_prob=jnp.zeros((STEPS, BATCH)),
         reward=jnp.asarray(rng.normal(size=(STEPS, BATCH)) * mask, jnp.float32),
         length=length,
         terminated=jnp.array([True, False, True, False, True]),
@@ -249,7 +250,9 @@ def test_it_explores_by_its_policy_and_exploits_its_likeliest_action():
     state = biased(state, jnp.log(wanted))
     act = jax.jit(agent.act, static_argnames="explore")
     _, drawn = act(state, carry, inputs, start, jax.random.key(0), 0.5, explore=True)
-    np.testing.assert_allclose(np.bincount(drawn, minlength=3) / rows, wanted, atol=0.03)
+    np.testing.assert_allclose(np.bincount(drawn.action, minlength=3) / rows, wanted, atol=0.03)
+    np.testing.assert_allclose(np.exp(drawn.log_prob), wanted[drawn.action], rtol=0.02)
     _, greedy = act(state, carry, inputs, start, jax.random.key(0), 0.5, explore=False)
-    assert set(np.asarray(greedy)) == {1}
-    assert greedy.dtype == jnp.int32
+    assert set(np.asarray(greedy.action)) == {1}
+    assert greedy.action.dtype == jnp.int32
+    assert not np.asarray(greedy.log_prob).any()

@@ -16,7 +16,8 @@ from jaxmem.analysis.attention import Attention, attention_of, draw_attention
 from jaxmem.config import ConfigError
 from jaxmem.cores import gpt
 from jaxmem.replay import Episodes
-from jaxmem.training.loop import Program, Run
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Run
 
 TIME, BATCH, WIDTH, WINDOW = 7, 3, 8, 5
 QUICK: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
@@ -162,6 +163,7 @@ def attention_of_two() -> Attention:
     episodes = Episodes(
         obs=jnp.zeros((time + 1, 2, 1)),
         action=jnp.zeros((time, 2), jnp.int32),
+        log_prob=jnp.zeros((time, 2)),
         reward=jnp.zeros((time, 2)),
         length=jnp.array([4, 6]),
         terminated=jnp.array([True, False]),

@@ -17,6 +17,7 @@ def batch(first: int, count: int) -> Episodes:
     return Episodes(
         obs=jnp.broadcast_to(number[None, :, None], (STEPS + 1, count, 2)).astype(jnp.uint8),
         action=jnp.broadcast_to(number, (STEPS, count)).astype(jnp.int32),
+        log_prob=jnp.zeros((STEPS, count)),
         reward=jnp.broadcast_to(number, (STEPS, count)).astype(jnp.float32),
         length=jnp.full((count,), STEPS, jnp.int32),
         terminated=number % 2 == 0,
@@ -50,7 +51,7 @@ def test_samples_come_from_what_is_stored_and_stay_whole():
 
 def test_bytes_are_those_of_the_arrays():
     state = replay.init(batch(0, 1), 10)
-    assert replay.nbytes(state) == 10 * ((STEPS + 1) * 2 + STEPS * 4 + STEPS * 4 + 4 + 1)
+    assert replay.nbytes(state) == 10 * ((STEPS + 1) * 2 + 3 * STEPS * 4 + 4 + 1) + 2 * 4
 
 
 def test_impossible_sizes_are_refused():
@@ -64,6 +65,7 @@ def test_masks_and_discounts_follow_length_and_end():
     episodes = Episodes(
         obs=jnp.zeros((5, 3, 1)),
         action=jnp.zeros((4, 3), jnp.int32),
+        log_prob=jnp.zeros((4, 3)),
         reward=jnp.zeros((4, 3)),
         length=jnp.array([4, 2, 2]),
         terminated=jnp.array([True, True, False]),

@@ -1,63 +1,14 @@
 """Collected episodes are what the environment plays, whole, and padded correctly."""
 
-from dataclasses import dataclass
-
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from flax import struct
-from gymnax.environments import spaces
-from gymnax.environments.environment import Environment, EnvParams, EnvState
+from countdown import Countdown, Recorder
+from gymnax.environments.environment import EnvParams
 
 from jaxmem import envs
-from jaxmem.training.collect import Task, collect
-
-
-@struct.dataclass
-class CountdownState(EnvState):
-    time: jax.Array
-    length: jax.Array
-
-
-class Countdown(Environment):
-    """Episodes of random length: terminated after `length` steps, or truncated after 5."""
-
-    @property
-    def default_params(self) -> EnvParams:
-        return EnvParams(max_steps_in_episode=5)
-
-    def reset_env(self, key, params):
-        state = CountdownState(time=jnp.int32(0), length=jax.random.randint(key, (), 1, 9))
-        return self.observe(key, state, None, params), state
-
-    def step_env(self, key, state, action, params):
-        state = CountdownState(time=state.time + 1, length=state.length)
-        obs = self.observe(key, state, action, params)
-        return obs, state, jnp.float32(1.0), state.time >= state.length, {"success": jnp.float32(0.5)}
-
-    def observe(self, key, state, action, params):
-        del key, action, params
-        return jnp.array([state.time, state.length], jnp.float32)
-
-    def action_space(self, params):
-        return spaces.Discrete(2)
-
-    def observation_space(self, params):
-        return spaces.Box(0, 10, (2,))
-
-
-@dataclass(frozen=True)
-class Recorder:
-    """Acts by the parity of the step that its memory counts, so that a lost memory or a late start shows."""
-
-    def initial_carry(self, batch_size):
-        return jnp.full((batch_size,), 7)
-
-    def act(self, state, carry, inputs, start, key, progress, explore):
-        carry = jnp.where(start, 0, carry + 1)
-        return carry, (carry % 2).astype(jnp.int32)
-
+from jaxmem.training.collect import collect
+from jaxmem.training.task import Task
 
 ROWS = 40
 
@@ -93,11 +44,17 @@ def test_memory_starts_with_the_episode_and_is_carried(played):
     np.testing.assert_array_equal(episodes.action, expected)
 
 
+def test_what_was_chosen_is_recorded_with_how_likely_it_was(played):
+    episodes, _ = played
+    np.testing.assert_array_equal(episodes.log_prob, np.broadcast_to(-np.arange(5.0)[:, None], (5, ROWS)))
+
+
 def test_random_mode_plays_every_action_and_fixed_horizons_are_full():
     task = Task.of(envs.options("ActiveTMaze-v0", length=4))
     assert task.horizon == 7
     episodes, outcome = collect(task, Recorder(), None, jax.random.key(1), 64, "random")  # type: ignore[arg-type]
     assert set(np.unique(episodes.action)) == {0, 1, 2, 3}
+    np.testing.assert_allclose(np.exp(episodes.log_prob), 0.25, rtol=1e-6)
     assert (np.asarray(episodes.length) == 7).all()
     assert np.asarray(episodes.terminated).all()
     assert set(np.unique(outcome["success"])) <= {0.0, 1.0}

@@ -32,9 +32,9 @@ def test_counters_and_window_add_up(compiled, fresh):
     np.testing.assert_array_equal(run.episodes, [6 + 12] * 2)
     np.testing.assert_array_equal(run.env_steps, [18 * 4] * 2)
     np.testing.assert_array_equal(run.updates, [6] * 2)
-    np.testing.assert_array_equal(run.replay.size, [18] * 2)
+    np.testing.assert_array_equal(run.experience.size, [18] * 2)
     np.testing.assert_array_equal(run.window.episodes, [18] * 2)
-    np.testing.assert_allclose(run.window.outcomes["return"], run.replay.data.reward.sum((1, 2)), rtol=1e-5)
+    np.testing.assert_allclose(run.window.outcomes["return"], run.experience.data.reward.sum((1, 2)), rtol=1e-5)
 
 
 def test_chunks_of_any_length_reach_the_same_bits_with_one_trace(program, fresh):
@@ -67,7 +67,7 @@ def test_seeds_differ_and_one_alone_equals_itself_among_others(program, compiled
     one = jax.tree.map(lambda leaf: leaf[1:], fresh)
     after = jax.jit(alone.iterate)(one, 2)
     # The same numbers up to rounding: batched and unbatched matrix products add up in different orders.
-    for a, b in zip(plain(after.replay), plain(jax.tree.map(lambda leaf: leaf[1:], run.replay)), strict=True):
+    for a, b in zip(plain(after.experience), plain(jax.tree.map(lambda leaf: leaf[1:], run.experience)), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
 
 
@@ -88,7 +88,7 @@ def test_updates_follow_the_steps_really_taken_where_episodes_end_early():
     program = Program(small_config(loop=loop, seeds=1, env=env))
     run = jax.jit(program.init)(jax.random.key(0))
     steps, updates = int(run.env_steps[0]), int(run.updates[0])
-    assert steps == int(run.replay.data.length[0, :3].sum()) < 90
+    assert steps == int(run.experience.data.length[0, :3].sum()) < 90
     assert updates == steps // 2
     after = jax.jit(program.iterate)(run, 1)
     gained = int(after.env_steps[0]) - steps

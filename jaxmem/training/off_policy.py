@@ -1,0 +1,71 @@
+"""Iterations of agents that learn from a replay: play whole episodes, store them, learn from stored ones."""
+
+import math
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from jaxmem import envs
+from jaxmem import replay as episode_replay
+from jaxmem.agents import AgentState, EpisodeAgent
+from jaxmem.replay import Episodes
+from jaxmem.training.collect import Mode, collect
+from jaxmem.training.options import LoopOptions
+from jaxmem.training.state import Run, count_steps, count_updates, fresh
+from jaxmem.training.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class OffPolicy:
+    """One seed's loop around a replay of whole episodes."""
+
+    task: Task
+    agent: EpisodeAgent
+    loop: LoopOptions
+
+    def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
+        """A run whose replay holds random episodes, from which first updates were made."""
+        loop = self.loop
+        episodes, outcome = collect(self.task, self.agent, state, collect_key, loop.random_episodes, "random")
+        store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
+        run = self._store(fresh(self.task, self.agent, state, store, key, eval_key), episodes, outcome)
+        key, update_key = jax.random.split(run.key)
+        first_updates = self._updates(episodes, round_up=False) if loop.updates is None else 0
+        return self._update(replace(run, key=key), first_updates, update_key)
+
+    def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
+        """Collect, store, update."""
+        key, collect_key, update_key = jax.random.split(run.key, 3)
+        run = replace(run, key=key)
+        mode: Mode = "explore"
+        episodes, outcome = collect(self.task, self.agent, run.agent, collect_key, self.loop.collect, mode, progress)
+        updates = self.loop.updates
+        if updates is None:
+            updates = self._updates(episodes, round_up=True)
+        return self._update(self._store(run, episodes, outcome), updates, update_key)
+
+    def _updates(self, episodes: Episodes, round_up: bool) -> jax.Array | int:
+        """Updates that a collection pays for: a Python int where every episode has the same length."""
+        per_step = self.loop.updates_per_step
+        if envs.fixed_horizon(self.task.env):
+            steps = episodes.length.shape[0] * self.task.horizon
+            return math.ceil(per_step * steps) if round_up else int(per_step * steps)
+        count = per_step * jnp.sum(episodes.length)
+        return (jnp.ceil(count) if round_up else jnp.floor(count)).astype(jnp.int32)
+
+    def _store(self, run: Run, episodes: Episodes, outcome: dict[str, jax.Array]) -> Run:
+        run = replace(run, experience=episode_replay.add(run.experience, episodes))
+        sums = {name: jnp.sum(values) for name, values in outcome.items()}
+        return count_steps(run, jnp.sum(episodes.length), episodes.length.shape[0], sums)
+
+    def _update(self, run: Run, updates: jax.Array | int, key: jax.Array) -> Run:
+        def one(index: jax.Array, carry: tuple) -> tuple:
+            agent, sums = carry
+            sample_key, update_key = jax.random.split(jax.random.fold_in(key, index))
+            batch = episode_replay.sample(run.experience, sample_key, self.agent.batch_size)
+            agent, metrics = self.agent.update(agent, batch, update_key)
+            return agent, jax.tree.map(jnp.add, sums, metrics)
+
+        agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
+        return count_updates(run, agent, updates, sums)

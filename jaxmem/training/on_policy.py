@@ -1,0 +1,51 @@
+"""Iterations of agents that learn from their own latest steps: play, learn from just that, forget it."""
+
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+
+from jaxmem.agents import AgentState, Unroll, UnrollAgent
+from jaxmem.training.collect import collect
+from jaxmem.training.options import LoopOptions
+from jaxmem.training.play import begin, play
+from jaxmem.training.state import Run, count_steps, count_updates, fresh
+from jaxmem.training.task import Task
+
+
+@dataclass(frozen=True, eq=False)
+class OnPolicy:
+    """One seed's loop: whole episodes, or unrolls of a given length whose rows go on where they were."""
+
+    task: Task
+    agent: UnrollAgent
+    loop: LoopOptions
+
+    def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
+        """A run in which nothing was played yet."""
+        whole = self.loop.unroll is None
+        actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect)
+        return fresh(self.task, self.agent, state, actors, key, eval_key)
+
+    def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
+        """Play, and make every gradient step on all that was played."""
+        key, play_key, update_key = jax.random.split(run.key, 3)
+        run, unroll = self._play(replace(run, key=key), play_key, progress)
+        updates = 1 if self.loop.updates is None else self.loop.updates
+
+        def one(index: jax.Array, carry: tuple) -> tuple:
+            agent, sums = carry
+            agent, metrics = self.agent.update(agent, unroll, jax.random.fold_in(update_key, index), progress[0])
+            return agent, jax.tree.map(jnp.add, sums, metrics)
+
+        agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
+        return count_updates(run, agent, updates, sums)
+
+    def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll]:
+        loop = self.loop
+        if loop.unroll is None:
+            episodes, outcome = collect(self.task, self.agent, run.agent, key, loop.collect, "explore", progress)
+            sums = {name: jnp.sum(values) for name, values in outcome.items()}
+            return count_steps(run, jnp.sum(episodes.length), loop.collect, sums), Unroll.of(episodes)
+        actors, unroll, ended, sums = play(self.task, self.agent, run.agent, run.experience, key, loop.unroll, progress)
+        return count_steps(replace(run, experience=actors), jnp.sum(unroll.mask), ended, sums), unroll

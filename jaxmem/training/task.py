@@ -1,0 +1,97 @@
+"""The environment of a run, stepped in rows."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmem import envs
+from jaxmem.config import ConfigError
+
+
+class Stepped(NamedTuple):
+    """What a step of B rows gives.
+
+    Attributes:
+        obs: [B, ...], what is seen next; the last observation where the episode is over.
+        state: the environment's, leading axis B.
+        reward: float32 [B].
+        terminated: bool [B].
+        truncated: bool [B].
+        said: float32 [B] of each episode metric; NaN where the environment does not report one.
+    """
+
+    obs: jax.Array
+    state: Any
+    reward: jax.Array
+    terminated: jax.Array
+    truncated: jax.Array
+    said: dict[str, jax.Array]
+
+
+class Task(NamedTuple):
+    """An environment with its parameters and what follows from them.
+
+    Attributes:
+        env: a gymnax environment.
+        params: its parameters.
+        horizon: the most steps of an episode.
+        reports: which of its episode metrics `info` really has.
+    """
+
+    env: Any
+    params: Any
+    horizon: int
+    reports: tuple[str, ...]
+
+    @staticmethod
+    def of(options: envs.EnvOptions) -> "Task":
+        """The task that environment options describe.
+
+        Raises:
+            ConfigError: `info` lacks a metric that the environment declares, or has one that is not a scalar.
+        """
+        env, params = options.make()
+        key = jax.random.key(0)
+        _, state = jax.eval_shape(env.reset_env, key, params)
+        action = jax.eval_shape(env.action_space(params).sample, key)
+        info = jax.eval_shape(env.step_env, key, state, action, params)[-1]
+        names = envs.episode_metrics(env)
+        for name in names:
+            if name not in info and hasattr(env, "episode_metrics"):
+                raise ConfigError(f"{options.id} declares the episode metric {name!r}: its info has {', '.join(info)}")
+            if name in info and info[name].shape != ():
+                raise ConfigError(f"{options.id}: info[{name!r}] has the shape {info[name].shape}: allowed is a scalar")
+        reports = tuple(name for name in names if name in info)
+        return Task(env, params, envs.horizon(env, params), reports)
+
+    def reset(self, key: jax.Array, rows: int) -> tuple[jax.Array, Any]:
+        """Begin an episode in each of B rows: observations [B, ...] and states."""
+        return jax.vmap(self.env.reset_env, in_axes=(0, None))(jax.random.split(key, rows), self.params)
+
+    def step(self, key: jax.Array, state: Any, action: jax.Array) -> Stepped:
+        """One step of B rows, which stay where their episode ends; actions [B]."""
+        names = envs.episode_metrics(self.env)
+
+        def row(key: jax.Array, state: Any, action: jax.Array) -> Stepped:
+            obs, state, reward, terminated, info = self.env.step_env(key, state, action, self.params)
+            truncated = self.env.is_truncated(state, self.params)
+            said = {name: jnp.asarray(info.get(name, jnp.nan), jnp.float32) for name in names}
+            reward = jnp.asarray(reward, jnp.float32)
+            return Stepped(obs, state, reward, jnp.asarray(terminated, bool), jnp.asarray(truncated, bool), said)
+
+        return jax.vmap(row)(jax.random.split(key, action.shape[0]), state, action)
+
+
+def episode_outcomes(task: Task) -> tuple[str, ...]:
+    """What is said of an episode that has ended."""
+    return ("return", "length", *envs.episode_metrics(task.env))
+
+
+def keep(chosen: jax.Array, new: Any, old: Any) -> Any:
+    """`new` in the rows where `chosen`, bool [B], is True, else `old`; both trees of arrays [B, ...]."""
+
+    def choose(new: jax.Array, old: jax.Array) -> jax.Array:
+        return jnp.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(choose, new, old)
