@@ -3,7 +3,7 @@
 # Every target works in .venv, which is made on first use and brought up to date when pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help run list bench test test-slow lint install clean FORCE
+.PHONY: help run sweep list bench test test-slow lint install clean FORCE
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
 
@@ -28,6 +28,7 @@ help: ## show this
 	@echo 'examples:'
 	@echo '  make run EXP=quickstart'
 	@echo '  make run EXP=passive_tmaze_50 ARGS="--core lstm --seeds 4"'
+	@echo '  make sweep EXP="passive_tmaze_{50,100}" ARGS="--core lstm gpt --seeds 4"'
 	@echo '  make run EXP=my_experiment.py'
 	@echo '  make run ARGS="--resume runs/quickstart/FOLDER"'
 
@@ -36,6 +37,9 @@ run: $(RUN_STAMP) ## train an experiment: EXP=name or file.py, ARGS="options"
 	  echo 'no experiment given: make run EXP=quickstart (`make list` shows them all)' >&2; exit 2; \
 	fi
 	@$(JAXMEM) run $${EXP:+"$$EXP"} $(ARGS)
+
+sweep: $(RUN_STAMP) ## train several, one after another: EXP="pattern", ARGS="options"
+	@$(JAXMEM) sweep $${EXP:+"$$EXP"} $(ARGS)
 
 list: $(RUN_STAMP) ## show experiments; ARGS=environments, cores or agents shows those
 	@$(JAXMEM) list $(ARGS)

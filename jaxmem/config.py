@@ -174,3 +174,12 @@ def lookup(table: Mapping[str, T], name: Any, kind: str, hint: str = "") -> T:
     guess = f" (did you mean {close[0]!r}?)" if close else ""
     known = hint or f"known are {', '.join(table)}"
     raise ConfigError(f"unknown {kind} {name!r}{guess}: {known}")
+
+
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings, such as a configuration's JSON values, as one with dotted names."""
+    found = {}
+    for name, value in values.items():
+        dotted = f"{prefix}{name}"
+        found |= flat(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
+    return found

@@ -1,10 +1,11 @@
 """Named experiments: what `jaxmem run NAME` looks up, in the shipped folder or a user's own file."""
 
+import functools
 import importlib.util
 import re
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import jaxmem
 from jaxmem import cores
 from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import CoreOptions
+from jaxmem.failures import reason
 from jaxmem.training.options import RunConfig
 
 _ATTENTIVE = {"dropout": 0.0, "init_std": 0.1}
@@ -56,10 +58,26 @@ class Experiment:
         except ConfigError:
             raise
         except Exception as error:
-            raise ConfigError(f"preset {preset} of {self.name} fails: {_reason(error)}") from error
+            raise ConfigError(f"preset {preset} of {self.name} fails: {reason(error)}") from error
         if not isinstance(config, RunConfig):
             raise ConfigError(f"preset {preset} of {self.name} gives a {type(config).__name__}: allowed is a RunConfig")
         return config
+
+
+Experiments = dict[str, Experiment]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A configuration, and which experiment and preset it started from."""
+
+    experiment: str
+    preset: str
+    config: RunConfig
+
+    def __str__(self) -> str:
+        core, agent = self.config.core.name, self.config.agent.name
+        return f"{self.experiment} (preset {self.preset}, core {core}, agent {agent})"
 
 
 def best_core(name: str, width: int) -> CoreOptions:
@@ -84,7 +102,7 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "experiments"
 
 
-def shipped() -> dict[str, Experiment]:
+def shipped() -> Experiments:
     """All shipped experiments by name, numbers in names counting as numbers."""
     found = [item for path in sorted(shipped_folder().glob("[!_]*.py")) for item in from_file(path)]
     return {item.name: item for item in sorted(found, key=lambda item: _natural(item.name))}
@@ -114,7 +132,7 @@ def from_file(path: Path) -> list[Experiment]:
         del sys.modules[name]
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f", line {lines[-1]}," if lines else ""
-        raise ConfigError(f"experiment file {path}{where} fails: {_reason(error)}") from error
+        raise ConfigError(f"experiment file {path}{where} fails: {reason(error)}") from error
     experiments = getattr(module, "EXPERIMENTS", None)
     if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
         raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
@@ -127,19 +145,39 @@ def find(name: str) -> Experiment:
     Raises:
         ConfigError: if there is none.
     """
+    return find_all([name])[0]
+
+
+def find_all(names: Sequence[str], file: Path | None = None) -> list[Experiment]:
+    """The experiments called `names`, each as `find` takes it.
+
+    Every file is run once, since it may register an environment, and `file` before the others, for what it registers.
+
+    Raises:
+        ConfigError: if there is none under one of the names.
+    """
+    loaded: dict[Path, list[Experiment]] = {}
+
+    def load(path: Path) -> Experiments:
+        if path.resolve() not in loaded:
+            loaded[path.resolve()] = from_file(path)
+        return {item.name: item for item in loaded[path.resolve()]}
+
+    if file is not None:
+        load(file)
+    known = functools.cache(shipped)
+    return [_find(name, known, load) for name in names]
+
+
+def _find(name: str, known: Callable[[], Experiments], load: Callable[[Path], Experiments]) -> Experiment:
     file = re.fullmatch(r"(.*\.py)(?::(.*))?", name, re.DOTALL)
-    if file:
-        path, inner = file.groups()
-        experiments = {item.name: item for item in from_file(Path(path))}
-        if not inner and len(experiments) == 1:
-            return next(iter(experiments.values()))
-        return lookup(experiments, inner or "", f"experiment in {path}")
-    return lookup(shipped(), name, "experiment", hint="`jaxmem list` shows them all")
-
-
-def _reason(error: Exception) -> str:
-    """What a user's own code raised, on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    if not file:
+        return lookup(known(), name, "experiment", hint="`jaxmem list` shows them all")
+    path, inner = file.groups()
+    experiments = load(Path(path))
+    if not inner and len(experiments) == 1:
+        return next(iter(experiments.values()))
+    return lookup(experiments, inner or "", f"experiment in {path}")
 
 
 def _natural(name: str) -> list[Any]:

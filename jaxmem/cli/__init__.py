@@ -1,1 +1,1 @@
-"""The command line: `jaxmem run|list|evaluate|plot|render|bench`."""
+"""The command line: `jaxmem run|sweep|list|evaluate|plot|render|bench`."""

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import io
+import itertools
 import re
 from pathlib import Path
 from typing import NoReturn
@@ -40,11 +41,17 @@ def split_name(parser: Parser, arguments: list[str]) -> tuple[str | None, list[s
     A name comes first because behind flags it could not be told from the value of a field. Help that was asked for is
     printed: the parser's own here, that of the fields by `set_fields`, which needs the name.
     """
-    name = arguments[0] if arguments and not arguments[0].startswith("-") else None
+    names, rest, asks_help = split_names(parser, arguments)
+    return (names[0] if names else None), names[1:] + rest, asks_help
+
+
+def split_names(parser: Parser, arguments: list[str]) -> tuple[list[str], list[str], bool]:
+    """As `split_name`, for any number of names."""
+    names = list(itertools.takewhile(lambda word: not word.startswith("-"), arguments))
     asks_help = any(word in _HELP for word in arguments)
     if asks_help:
         parser.print_help()
-    return name, [word for word in arguments[name is not None :] if word not in _HELP], asks_help
+    return names, [word for word in arguments[len(names) :] if word not in _HELP], asks_help
 
 
 def count(text: str) -> int:

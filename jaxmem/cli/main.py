@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from jaxmem import __version__
 from jaxmem.config import ConfigError, lookup
+from jaxmem.failures import known_failure
 
 
 class Command(NamedTuple):
@@ -17,18 +18,12 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "run": Command("jaxmem.cli.run", "train an experiment, or resume a run"),
+    "sweep": Command("jaxmem.cli.sweep", "train experiments with several cores, presets or agents, one after another"),
     "list": Command("jaxmem.cli.list", "show experiments, environments, cores and agents"),
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
     "plot": Command("jaxmem.cli.plot", "draw the learning curves of one run or several"),
     "render": Command("jaxmem.cli.render", "draw an episode of an environment as GIF or PNG"),
     "bench": Command("jaxmem.cli.bench", "measure environments, cores and their memory"),
-}
-
-
-# What JAX raises for the machine's limits and the user's settings of it.
-_KNOWN_FAILURES = {
-    "RESOURCE_EXHAUSTED": "out of device memory",
-    "Unable to initialize backend": "JAX cannot use the device that JAX_PLATFORMS asks for",
 }
 
 
@@ -63,10 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error.filename or 'the disk'}: {error.strerror or error}", 1)
     except RuntimeError as error:
-        for sign, meaning in _KNOWN_FAILURES.items():
-            if sign in str(error):
-                return _fail(f"{meaning}: {str(error).splitlines()[0]}", 1)
-        raise
+        meaning = known_failure(error)
+        if meaning is None:
+            raise
+        return _fail(meaning, 1)
 
 
 def _fail(message: str, status: int) -> int:

@@ -101,11 +101,7 @@ class Checkpoints:
             CheckpointError: if it is damaged, or was written by a run of another configuration.
         """
         where = self.folder / str(step)
-        try:
-            record = self._manager.restore(step, args=ocp.args.Composite(**{_META: ocp.args.JsonRestore()}))[_META]
-            signature, digests, meta = record["signature"], record["digests"], record["meta"]
-        except Exception as error:
-            raise _damaged(where, _first_line(error)) from error
+        signature, digests, meta = self._record(step)
         if signature != _signature(template):
             raise CheckpointError(
                 f"checkpoint {where} was written by another configuration: {_difference(signature, template)}"
@@ -123,6 +119,17 @@ class Checkpoints:
             raise _damaged(where, "its arrays are not those that were saved")
         plain = jax.tree.unflatten(structure, arrays)
         return jax.tree.map(_typed, template, plain), meta
+
+    def meta(self, step: int) -> dict[str, Any]:
+        """What `save` got as `meta`, without reading the arrays; raises `CheckpointError` if it is damaged."""
+        return self._record(step)[2]
+
+    def _record(self, step: int) -> tuple[list[str], list[str], dict[str, Any]]:
+        try:
+            record = self._manager.restore(step, args=ocp.args.Composite(**{_META: ocp.args.JsonRestore()}))[_META]
+            return record["signature"], record["digests"], record["meta"]
+        except Exception as error:
+            raise _damaged(self.folder / str(step), _first_line(error)) from error
 
     def close(self) -> None:
         """Release Orbax's threads."""

@@ -16,6 +16,7 @@ from jaxmem.training.options import RunConfig
 
 Row = dict[str, Any]
 
+LOCK = ".lock"
 COUNTERS = ("seed", "env_steps", "episodes", "updates")
 
 
@@ -96,11 +97,7 @@ class RunFolder:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training in this folder; raises `ConfigError` if one does already."""
-        with (self.path / ".lock").open("w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConfigError(f"run folder {self.path} is in use by another process") from error
+        with locked(self.path, "run folder"):
             yield
 
     def label(self) -> str:
@@ -139,6 +136,17 @@ class RunFolder:
             file.write("".join(_line(row) for row in rows))
             file.flush()
             os.fsync(file.fileno())
+
+
+@contextlib.contextmanager
+def locked(folder: Path, kind: str) -> Iterator[None]:
+    """Keep other processes from a folder, `kind` in words; raises `ConfigError` if one uses it already."""
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise ConfigError(f"{kind} {folder} is in use by another process") from error
+        yield
 
 
 def _line(row: Row) -> str:

@@ -56,15 +56,22 @@ class Display:
         except BrokenPipeError:
             self.console = Console(file=io.StringIO())
 
+    def pace(self) -> float:
+        """Seconds that an iteration took so far."""
+        return (time.perf_counter() - self._started) / max(1, self._done - self._first)
+
     def eta(self) -> float:
         """Seconds until the planned end, at the speed so far."""
-        gone = time.perf_counter() - self._started
-        return gone / max(1, self._done - self._first) * (self.total - self._done)
+        return self.pace() * (self.total - self._done)
+
+    def expected(self) -> str:
+        """When it will be over, as the line says it."""
+        return f"ETA {duration(self.eta())}"
 
     def advance(self, done: int, text: str, *, force: bool = False) -> None:
         """Show that `done` iterations are done, with `text` beside; `force` prints a line in any case."""
         self._done = done
-        text = f"{text} | ETA {duration(self.eta())}" if done < self.total else text
+        text = f"{text} | {self.expected()}" if done < self.total else text
         if self._progress is not None and self._task is not None:
             self._progress.update(self._task, completed=done, text=text)
         now = time.perf_counter()

@@ -34,16 +34,15 @@ class Interrupted(Exception):
 
 
 @dataclass
-class _Stop:
-    """Whether the run was asked to stop."""
+class Stop:
+    """Whether a run was asked to stop; one that was at its end just then does not raise `Interrupted`."""
 
     asked: bool = False
 
 
 @contextlib.contextmanager
-def _listen() -> Iterator[_Stop]:
+def _listen(stop: Stop) -> Iterator[None]:
     """Note the first Ctrl-C or termination signal; the second one acts as usual."""
-    stop = _Stop()
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def note(number: int, frame: Any) -> None:
@@ -57,7 +56,7 @@ def _listen() -> Iterator[_Stop]:
     for number in caught:
         signal.signal(number, note)
     try:
-        yield stop
+        yield
     finally:
         for number, handler in caught.items():
             signal.signal(number, handler)
@@ -88,10 +87,9 @@ class _Session:
     @property
     def finished(self) -> bool:
         """Whether the budget is spent or the run counts as solved."""
-        loop = self.config.loop
-        return self.solved >= loop.stop_evals or self.iteration >= loop.iterations
+        return _is_finished(self.config, self.iteration, self.solved)
 
-    def go(self, stop: _Stop) -> list[Row]:
+    def go(self, stop: Stop) -> list[Row]:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
         self._first_steps, self._first_time = self._env_steps(), time.perf_counter()
         self.display.begin(self.iteration)
@@ -174,8 +172,12 @@ class _Session:
         self.checkpoints.save(self.iteration, self.run, meta)
 
 
-def start(config: RunConfig, folder: RunFolder, display: Display) -> list[Row]:
-    """Train a new run in `folder`, to its end.
+def _is_finished(config: RunConfig, iteration: int, solved: int) -> bool:
+    return solved >= config.loop.stop_evals or iteration >= config.loop.iterations
+
+
+def start(config: RunConfig, folder: RunFolder, display: Display, stop: Stop | None = None) -> list[Row]:
+    """Train a new run in `folder`, to its end; `stop` is told if that was asked for, even if too late.
 
     Returns:
         The rows of its metrics.
@@ -189,13 +191,14 @@ def start(config: RunConfig, folder: RunFolder, display: Display) -> list[Row]:
     compiled = _compile(config, display, resume=False)
     checkpoints = Checkpoints(folder.checkpoints, config.loop.keep)
     board = Board(folder.path, config.seeds)
-    with _listen() as stop:
+    stop = stop or Stop()
+    with _listen(stop):
         run = compiled.init(jax.random.key(config.seed))
         session = _Session(config, folder, display, compiled, checkpoints, board, run, [], 0, 0, began)
         return session.go(stop)
 
 
-def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> list[Row]:
+def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop: Stop | None = None) -> list[Row]:
     """Go on with a run from a checkpoint: "latest", "previous" or a number; see `start`.
 
     On the same machine with as many devices, the run ends in the same bits as if it had never stopped.
@@ -209,7 +212,7 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> l
     if checkpoint == "latest" and not checkpoints.steps():
         checkpoints.close()
         display.say("no checkpoint yet: it starts from its beginning")
-        return start(config, folder, display)
+        return start(config, folder, display, stop)
     step = checkpoints.choose(checkpoint)
     compiled = _compile(config, display, resume=True)
     run, meta = checkpoints.restore(compiled.template, step)
@@ -220,7 +223,8 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> l
         display.say(f"the checkpoints after {step} are dropped")
         checkpoints.forget_after(step)
     board = Board(folder.path, config.seeds, {row["seed"]: row["env_steps"] for row in rows})
-    with _listen() as stop:
+    stop = stop or Stop()
+    with _listen(stop):
         session = _Session(
             config,
             folder,
@@ -235,6 +239,28 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest") -> l
             began - meta["wall_s"],
         )
         return session.go(stop)
+
+
+def finished_rows(folder: RunFolder) -> list[Row] | None:
+    """The rows of a run that has come to its end, as its last checkpoint knows; None if it has not.
+
+    Raises:
+        ConfigError: if the checkpoint is damaged, or rows are lost.
+    """
+    if not folder.checkpoints.is_dir():
+        return None
+    checkpoints = Checkpoints(folder.checkpoints, keep=None)
+    try:
+        steps = checkpoints.steps()
+        meta = checkpoints.meta(steps[-1]) if steps else None
+    finally:
+        checkpoints.close()
+    if meta is None or not _is_finished(folder.read_config(), meta["iteration"], meta["solved"]):
+        return None
+    rows = folder.read_metrics()[: meta["rows"]]
+    if len(rows) < meta["rows"]:
+        raise ConfigError(f"{folder.metrics_file} has lost {meta['rows'] - len(rows)} of its {meta['rows']} rows")
+    return rows
 
 
 def _rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:

@@ -158,7 +158,7 @@ def test_a_users_file_may_hold_dataclasses_and_lie_anywhere(tmp_path, capsys):
 def test_help_and_lists(capsys):
     assert main(["--help"]) == 0
     assert main(["--version"]) == 0
-    for command in ("run", "plot", "evaluate", "render", "list"):
+    for command in ("run", "sweep", "plot", "evaluate", "render", "list"):
         try:
             assert main([command, "--help"]) == 0
         except SystemExit as done:
