@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 
-REWARD_CLIPS = ("none", "abs_one", "sign", "soft_asymmetric")
+REWARD_CLIPS = ("off", "abs_one", "sign", "soft_asymmetric")
 
 
 def clip_rewards(reward: jax.Array, mode: str) -> jax.Array:
     """Rewards, float of any shape, squeezed by one of `REWARD_CLIPS`.
 
-    * none: as they are.
+    * off: as they are.
     * abs_one: cut off at -1 and 1 (Espeholt et al. 2018, arXiv:1802.01561, for Atari).
     * sign: -1, 0 or 1 (Mnih et al. 2015).
     * soft_asymmetric: `5 tanh(r / 5)`, negative ones times 0.3 (Espeholt et al. 2018, for DMLab).
