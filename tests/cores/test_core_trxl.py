@@ -9,6 +9,7 @@ import pytest
 from core_cases import QUICK, WIDTH, outputs, random_parameters, sequence, unroll
 
 from jaxmem import cores
+from jaxmem.cores import attention
 from jaxmem.cores.positions import sine
 from jaxmem.cores.span import bounded
 
@@ -237,3 +238,17 @@ def test_gates_hold_on_to_their_input_at_first():
 
     # Two gates, one behind each sub-layer, and nothing new.
     np.testing.assert_allclose(run(jax.random.key(0)), (1 - sigmoid(-2.0)) ** 2 * x, rtol=0, atol=1e-4)
+
+
+def test_few_rows_at_a_time_change_nothing(monkeypatch):
+    core = cores.make("trxl", WIDTH, TIME, memory=4, segment=3, heads=2, adaptive_span=True, span_ramp=2)
+    params = random_parameters(core)
+    x, start = sequence(9, TIME, 4)
+
+    def learn():
+        return jax.jit(jax.grad(lambda p: (outputs(core, p, x, start) ** 2).sum()), compiler_options=QUICK)(params)
+
+    whole = learn()
+    monkeypatch.setattr(attention, "_WEIGHTS", 2 * TIME * 2 * 4 * 2)
+    for a, b in zip(jax.tree.leaves(learn()), jax.tree.leaves(whole), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
