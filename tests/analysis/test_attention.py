@@ -1,6 +1,6 @@
 """Attention weights: what the core sows, and those of a trained run in its own episodes."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,7 @@ def untrained(**changes: Any) -> tuple[Program, Run]:
     """A run whose agents have their first parameters; the rest of it is left out."""
     program = Program(small_config(**changes))
     keys = jax.random.split(jax.random.key(0), program.config.seeds)
-    rest: Any = dict.fromkeys(["replay", "key", "eval_key", "episodes", "env_steps", "updates", "window"])
+    rest: Any = {field.name: None for field in fields(Run) if field.name != "agent"}
     return program, Run(agent=jax.jit(jax.vmap(program.agent.init), compiler_options=QUICK)(keys), **rest)
 
 
