@@ -3,7 +3,7 @@
 from functools import partial
 
 from jaxmem import agents, cores, envs
-from jaxmem.experiment import Experiment, best_core, paper_core
+from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_recipe
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -22,6 +22,7 @@ PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt, 0.5 for others) instead of one
 
 # The most that the cheap recipe trains; it stops when it has solved the maze.
 BEST_EPISODES = {PASSIVE: 60000, ACTIVE: 120000}
+VTRACE_EPISODES = 200_000
 
 # Epsilon reaches 1/T after this many episodes: 250 updates.
 EXPLORING_EPISODES = 1000
@@ -73,12 +74,32 @@ def best(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
     )
 
 
+def vtrace(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
+    """The same with V-trace: 64 whole episodes an iteration, four updates on all of them, Monte-Carlo returns."""
+    return RunConfig(
+        env=envs.options(env_id, length=length),
+        core=best_core(core, width=64),
+        agent=vtrace_recipe(),
+        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        loop=LoopOptions(
+            episodes=episodes,
+            collect=64,
+            updates=4,
+            eval_every=1280,
+            eval_episodes=64,
+            stop_return=0.98,
+            checkpoint_every=5,
+        ),
+    )
+
+
 def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, asks: str) -> Experiment:
     return Experiment(
         name=f"{name}_{length}",
         description=asks,
         presets={
             "best": partial(best, env_id=env_id, length=length, episodes=BEST_EPISODES[env_id]),
+            "vtrace": partial(vtrace, env_id=env_id, length=length, episodes=VTRACE_EPISODES),
             "paper": partial(paper, env_id=env_id, length=length, episodes=episodes, layers=layers),
         },
         difference=PASSIVE_DIFFERENCE if env_id == PASSIVE else DIFFERENCE,

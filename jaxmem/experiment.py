@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import jaxmem
-from jaxmem import cores
+from jaxmem import agents, cores
+from jaxmem.agents import AgentOptions
 from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import CoreOptions
 from jaxmem.failures import reason
@@ -49,6 +50,11 @@ class Experiment:
         """The preset that is taken if none is named."""
         return next(iter(self.presets))
 
+    def preset_with(self, agent: str) -> str:
+        """The first preset whose algorithm this is; the default one if there is none."""
+        fitting = [name for name in self.presets if self.config(name).agent.name == agent]
+        return fitting[0] if fitting else self.default_preset
+
     def config(self, preset: str | None = None, core: str | None = None) -> RunConfig:
         """The configuration of a preset with a core; raises `ConfigError` for unknown names."""
         preset = self.default_preset if preset is None else preset
@@ -78,6 +84,25 @@ class Choice:
     def __str__(self) -> str:
         core, agent = self.config.core.name, self.config.agent.name
         return f"{self.experiment} (preset {self.preset}, core {core}, agent {agent})"
+
+
+def vtrace_recipe(**changes: Any) -> AgentOptions:
+    """The algorithm of the `vtrace` presets: Adam, the task's own rewards, and returns to the end of the episode.
+
+    Args:
+        **changes: fields that a task has otherwise.
+    """
+    recipe: dict[str, Any] = dict(
+        discount=1.0,
+        reward_clip="off",
+        reduce="mean",
+        optimizer="adam",
+        learning_rate=1e-3,
+        learning_rate_end=1.0,
+        max_grad_norm=0.5,
+        entropy_cost=0.01,
+    )
+    return agents.options("vtrace", **(recipe | changes))
 
 
 def best_core(name: str, width: int) -> CoreOptions:

@@ -24,11 +24,16 @@ FIELDS = """Any field of the configuration is set by its dotted name, as in --se
 def add_choices(parser: Parser, several: bool) -> None:
     """Let a command choose presets, cores and agents, one or several of each."""
     nargs: dict[str, Any] = {"nargs": "+"} if several else {}
-    parser.add_argument("--preset", help="which settings: best (the default) or paper, the published ones", **nargs)
+    parser.add_argument(
+        "--preset",
+        help="which settings: best (the default), paper, the published ones, or others that `jaxmem list` shows",
+        **nargs,
+    )
     parser.add_argument("--core", help="the memory core, one that `jaxmem list` shows", **nargs)
     parser.add_argument(
         "--agent",
-        help="another algorithm, one that `jaxmem list agents` shows; fields that both have are kept",
+        help="the algorithm, one that `jaxmem list agents` shows: the preset made for it, else that of --preset or the "
+        "default one, whose fields are kept where both algorithms have them",
         **nargs,
     )
     parser.add_argument("--runs", type=Path, default=Path("runs"), help="where run folders are made (default: runs)")
@@ -41,7 +46,7 @@ def configure(
 
     Args:
         experiment: where the configuration comes from.
-        preset: one of its presets; None for the default.
+        preset: one of its presets; None for the first one with that algorithm, else the default.
         core: name of a core; None for the experiment's first.
         agent: name of another algorithm; None for the preset's own.
         fields: the command line's words that set fields.
@@ -51,7 +56,8 @@ def configure(
         ConfigError: for unknown names, wrong values, and what does not fit together.
         SystemExit: with status 0, after the help that `fields` ask for was printed.
     """
-    preset = experiment.default_preset if preset is None else preset
+    if preset is None:
+        preset = experiment.default_preset if agent is None else experiment.preset_with(agent)
     config = experiment.config(preset, core)
     if agent is not None:
         config = replace(config, agent=agents.exchange(config.agent, agent))

@@ -15,9 +15,9 @@ class Embedding(nn.Module):
     """Observation, previous action and previous reward, each embedded, concatenated; a width of 0 leaves one out.
 
     The inputs of Ni et al. 2023 (arXiv:2307.03864): observation and previous action, the reward's width being 0.
-    Each goes through a linear layer and ReLU; with `cnn`, pictures [H, W, C] go through `SmallCNN` instead.
-    Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default weights
-    (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
+    Each goes through a linear layer and ReLU; with `cnn`, its channels and kernel, pictures [H, W, C] go through
+    `SmallCNN` instead. Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default
+    weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
     """
 
     num_actions: int
@@ -25,7 +25,7 @@ class Embedding(nn.Module):
     action_width: int
     reward_width: int
     obs_shape: tuple[int, ...]
-    cnn: bool = False
+    cnn: tuple[tuple[int, ...], int] | None = None
     dtype: Any = jnp.float32
 
     @nn.compact
@@ -35,8 +35,8 @@ class Embedding(nn.Module):
         lead = obs.shape[: obs.ndim - len(self.obs_shape)]
         scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
         obs = obs.astype(jnp.float32) * scale
-        if self.cnn:
-            encoder = SmallCNN(self.obs_width, dtype=self.dtype, name="obs")
+        if self.cnn is not None:
+            encoder = SmallCNN(self.obs_width, *self.cnn, dtype=self.dtype, name="obs")
             parts = [encoder(obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]
         else:
             parts = [self._linear(obs.reshape(*lead, -1), self.obs_width, "obs")]

@@ -10,7 +10,7 @@ from jaxmem.cores import CoreOptions
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.heads import MLPHead
 from jaxmem.networks.memory_net import Trunk
-from jaxmem.networks.vision import SMALLEST_PICTURE
+from jaxmem.networks.vision import smallest_picture
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -23,6 +23,10 @@ class NetworkOptions(Config):
 
     encoder: str = choice("auto", ["auto", "linear", "cnn"])
     """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear"""
+    cnn_channels: tuple[int, ...] = integers((8, 16), low=1)
+    """channels of the cnn's layers"""
+    cnn_kernel: int = integer(2, low=1, high=8)
+    """height and width of the cnn's kernels"""
     obs_embed: int = integer(64, low=1)
     """width of the observation's embedding"""
     action_embed: int = integer(64, low=0)
@@ -59,13 +63,15 @@ class NetworkOptions(Config):
         if not isinstance(obs_space, spaces.Box):
             raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
         shape = tuple(obs_space.shape)
-        is_picture = len(shape) == 3 and min(shape[:2]) >= SMALLEST_PICTURE
+        smallest = smallest_picture(self.cnn_channels, self.cnn_kernel)
+        is_picture = len(shape) == 3 and min(shape[:2]) >= smallest
         if self.encoder == "cnn" and not is_picture:
             raise ConfigError(
                 f"network.encoder is 'cnn': env's observations have the shape {shape}, "
-                f"allowed is (height, width, channels), at least {SMALLEST_PICTURE} high and wide"
+                f"allowed is (height, width, channels), at least {smallest} high and wide"
             )
-        parts = NetworkParts(self, core, shape, is_picture and self.encoder != "linear", action_space.n, max_length)
+        cnn = (self.cnn_channels, self.cnn_kernel) if is_picture and self.encoder != "linear" else None
+        parts = NetworkParts(self, core, shape, cnn, action_space.n, max_length)
         if parts.core().needs_equal_width and self.input_width != core.width:
             raise ConfigError(
                 f"core.width is {core.width}: the {core.name} core needs the width of its input, which is "
@@ -82,7 +88,7 @@ class NetworkParts:
         options: widths and dtype.
         core_options: which core.
         obs_shape: shape of one observation.
-        cnn: whether a convolutional net embeds it.
+        cnn: channels and kernel of the convolutional net that embeds it; None for a linear layer.
         num_actions: size of the action space.
         max_length: the most steps that the core sees of one episode.
     """
@@ -90,7 +96,7 @@ class NetworkParts:
     options: NetworkOptions
     core_options: CoreOptions
     obs_shape: tuple[int, ...]
-    cnn: bool
+    cnn: tuple[tuple[int, ...], int] | None
     num_actions: int
     max_length: int
 

@@ -1,5 +1,6 @@
 """Encoders of pictures."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -8,31 +9,33 @@ from flax import linen as nn
 
 from jaxmem.networks.initial import fan_in_uniform
 
-_CHANNELS = (8, 16)
-_KERNEL = 2
-# What is left of the smallest picture is one place.
-SMALLEST_PICTURE = 1 + len(_CHANNELS) * (_KERNEL - 1)
+
+def smallest_picture(channels: Sequence[int], kernel: int) -> int:
+    """Height and width of the smallest picture that `SmallCNN` takes: what is left of it is one place."""
+    return 1 + len(channels) * (kernel - 1)
 
 
 class SmallCNN(nn.Module):
     """Convolutions with ReLU, flattened, then a linear layer: the encoder of Ni et al. 2023 (arXiv:2307.03864).
 
-    8 and 16 channels, kernels of 2x2, stride 1, no padding, and no activation after the linear layer, whose width is
-    100 in the paper. Initial values as PyTorch's, uniform in +-1/sqrt(fan_in).
+    Stride 1, no padding, and no activation after the linear layer. The paper has 8 and 16 channels, kernels of 2x2 and
+    a width of 100. Initial values as PyTorch's, uniform in +-1/sqrt(fan_in).
 
     A convolution is written as one matrix product over the shifted pictures side by side: XLA's CPU backend takes two
     to four times as long for the gradients of convolutions that are this small.
     """
 
     width: int
+    channels: Sequence[int]
+    kernel: int
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
-        for index, channels in enumerate(_CHANNELS):
-            patches = _patches(x, _KERNEL)
+        for index, channels in enumerate(self.channels):
+            patches = _patches(x, self.kernel)
             flat = patches.reshape(-1, patches.shape[-1])
             x = nn.relu(self._linear(flat, channels, f"conv_{index}")).reshape(*patches.shape[:-1], channels)
         return self._linear(x.reshape(x.shape[0], -1), self.width, "out")

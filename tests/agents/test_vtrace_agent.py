@@ -151,7 +151,8 @@ def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(outputs, options):
     for t in reversed(range(STEPS)):
         c = settings.td_lambda * np.minimum(1, rho[t])
         reward = np.asarray(unroll.reward[t], np.float64)
-        delta = np.minimum(float(settings.clip_rho or np.inf), rho[t]) * (reward + discount[t] * value[t + 1] - value[t])
+        clipped = np.minimum(float(settings.clip_rho or np.inf), rho[t])
+        delta = clipped * (reward + discount[t] * value[t + 1] - value[t])
         ahead = value[t + 1] + settings.td_lambda * (target[t + 1] - value[t + 1])
         advantage[t] = np.minimum(1, rho[t]) * (reward + discount[t] * ahead - value[t])
         target[t] = value[t] + delta + discount[t] * c * (target[t + 1] - value[t + 1])

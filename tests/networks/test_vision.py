@@ -16,7 +16,7 @@ from jaxmem.networks.vision import SmallCNN
 
 def test_it_is_two_convolutions_and_a_linear_layer():
     picture = jax.random.uniform(jax.random.key(0), (3, 5, 6, 3))
-    net: Any = SmallCNN(width=10)
+    net: Any = SmallCNN(width=10, channels=(8, 16), kernel=2)
     variables = net.init(jax.random.key(1), picture)
     params = variables["params"]
     x = picture
@@ -30,7 +30,7 @@ def test_it_is_two_convolutions_and_a_linear_layer():
 
 
 def test_the_paper_has_these_sizes():
-    params = SmallCNN(width=100).init(jax.random.key(0), jnp.zeros((1, 5, 5, 3)))
+    params = SmallCNN(width=100, channels=(8, 16), kernel=2).init(jax.random.key(0), jnp.zeros((1, 5, 5, 3)))
     assert parameter_count(params) == (12 * 8 + 8) + (32 * 16 + 16) + (9 * 16 * 100 + 100)
 
 
