@@ -17,7 +17,7 @@ PAPER_ACTIVE_VISUAL_MATCH = {length: PAPER_VISUAL_MATCH[length] for length in (6
 DIFFERENCE = (
     "16 episodes side by side and 8 updates on 32 of them instead of 1 and a quarter of an update a step; "
     "learning rate 1e-3 instead of 3e-4; lambda-return of 0.5 instead of one step; gradient norm clipped at 0.5; "
-    "no dropout; one layer of width 64, an embedding of 64 and a head of 64; wider initial weights (gpt), forget "
+    "no dropout; one layer of width 64, an embedding of 64 and a head of 64; wider initial weights (gpt, trxl), forget "
     "bias 1 (lstm); 64 random episodes instead of 10, at most 60000 in all; evaluations every 320 episodes on 64; "
     "stops once greedy success is 0.98 in three of them in a row"
 )

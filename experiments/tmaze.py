@@ -16,7 +16,7 @@ PAPER_ACTIVE = {20: 40000, 50: 40000, 100: 40000, 250: 32000, 500: 16000}
 DIFFERENCE = (
     "16 episodes side by side and 4 updates on 32 of them instead of 1 and a quarter of an update a step; "
     "learning rate 2e-3 instead of 3e-4; no dropout; one layer of width 64 and a head of 64; "
-    "epsilon at 1/T after 1000 episodes; wider initial weights (gpt), forget bias 1 (lstm); stops once solved"
+    "epsilon at 1/T after 1000 episodes; wider initial weights (gpt, trxl), forget bias 1 (lstm); stops once solved"
 )
 PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt, 0.5 for others) instead of one step; " + DIFFERENCE
 
