@@ -1,4 +1,4 @@
-"""Learning curves: mean over seeds with a confidence band."""
+"""Learning curves: an estimate over seeds and tasks with a confidence band."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,46 +6,60 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import stats
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from jaxmem.analysis.statistics import ESTIMATES, Interval, interval
 from jaxmem.config import ConfigError
 
 Rows = Sequence[dict[str, Any]]
 
+ESTIMATE_NAMES = {"mean": "mean", "iqm": "interquartile mean"}
+
 # Whatever else the evaluations report comes after these.
 _FIRST = ("eval/return", "eval/success")
 _NOT_DRAWN = ("eval/length",)
+# Points of a curve that was put together from runs with evaluations of their own.
+_MOST_POINTS = 400
 
 
 @dataclass(frozen=True)
 class Curve:
-    """One metric of one run over training.
+    """One metric over training.
 
     Attributes:
         label: what the legend calls it.
-        env_steps: float [N], mean over the seeds.
-        values: float [seeds, N].
+        env_steps: float [N].
+        scores: float [seeds, N], one array a task.
     """
 
     label: str
     env_steps: np.ndarray
-    values: np.ndarray
+    scores: tuple[np.ndarray, ...]
 
     @property
     def mean(self) -> np.ndarray:
-        """Mean over the seeds, [N]."""
-        return self.values.mean(axis=0)
+        """Mean over seeds and tasks, [N]."""
+        return self.estimate("mean")
 
-    def band(self, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-        """Bootstrap confidence interval of the mean over the seeds: low and high, [N] each."""
-        if len(self.values) < 2:
-            return self.mean, self.mean
-        result = stats.bootstrap(
-            (self.values,), np.mean, axis=0, confidence_level=confidence, method="percentile", rng=0, n_resamples=1000
-        )
-        interval = result.confidence_interval
-        return interval.low, interval.high
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """How many there are of each task."""
+        return tuple(len(task) for task in self.scores)
+
+    @property
+    def end(self) -> tuple[np.ndarray, ...]:
+        """The seeds' scores at the curve's end: float [seeds], one array a task."""
+        return tuple(task[:, -1] for task in self.scores)
+
+    def estimate(self, name: str) -> np.ndarray:
+        """The estimate called `name` in `statistics.ESTIMATES`, [N]."""
+        return ESTIMATES[name](*self.scores)
+
+    def band(self, name: str = "mean") -> Interval:
+        """Stratified bootstrap interval of an estimate, [N] each; nan where a task has a single seed."""
+        return interval(self.scores, ESTIMATES[name])
 
 
 def curve_of(rows: Rows, metric: str, label: str) -> Curve:
@@ -69,7 +83,47 @@ def curve_of(rows: Rows, metric: str, label: str) -> Curve:
     seeds = max(row["seed"] for row in rows) + 1
     whole = rows[: len(rows) // seeds * seeds]
     table = np.array([[row["env_steps"], row[metric]] for row in whole]).reshape(-1, seeds, 2)
-    return Curve(label, table[:, :, 0].mean(axis=1), table[:, :, 1].T)
+    return Curve(label, table[:, :, 0].mean(axis=1), (table[:, :, 1].T,))
+
+
+def join(tasks: Sequence[Sequence[Curve]], label: str, until: float) -> Curve:
+    """Runs of one task, or of several, as one curve: seeds side by side, tasks as strata.
+
+    Where they were not evaluated after the same steps, they are interpolated in between, and a run that ended before
+    `until` keeps its last score.
+
+    Args:
+        tasks: for each task the curves of its runs, each of a single task.
+        label: what the legend calls it.
+        until: the step at which the curve ends.
+    """
+    runs = [run for task in tasks for run in task]
+    steps = runs[0].env_steps
+    if not all(np.array_equal(run.env_steps, steps) for run in runs):
+        steps = np.unique(np.concatenate([run.env_steps for run in runs]))
+        begin = max(run.env_steps[0] for run in runs)
+        steps = np.append(steps[(steps >= begin) & (steps < until)], until)
+        steps = steps[np.unique(np.linspace(0, len(steps) - 1, _MOST_POINTS).astype(int))]
+
+    def seeds(run: Curve) -> list[np.ndarray]:
+        return [np.interp(steps, run.env_steps, seed) for seed in run.scores[0]]
+
+    return Curve(label, steps, tuple(np.array([seed for run in task for seed in seeds(run)]) for task in tasks))
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Curves that are drawn together.
+
+    Attributes:
+        task: where they come from.
+        metric: name of the column.
+        curves: one a line.
+    """
+
+    task: str
+    metric: str
+    curves: Sequence[Curve]
 
 
 def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
@@ -78,25 +132,73 @@ def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
     Metrics that not all the runs have are left out, and so is success where no environment reports it.
     """
     panels = []
-    for metric in _metrics(runs.values()):
-        curves = [curve_of(rows, metric, label) for label, rows in runs.items()]
-        if not all(np.isnan(curve.values).all() for curve in curves):
-            panels.append((metric.replace("eval/", "greedy "), curves))
-    figure = Figure(figsize=(5.5 * len(panels), 4), layout="constrained")
-    for axes, (title, curves) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        for curve in curves:
-            line = axes.plot(curve.env_steps, curve.mean, label=curve.label)[0]
-            axes.fill_between(curve.env_steps, *curve.band(), color=line.get_color(), alpha=0.2, linewidth=0)
-        seeds = sorted({len(curve.values) for curve in curves})
-        several = f" (mean of {' and '.join(map(str, seeds))} seeds, 95 % CI)" if seeds[-1] > 1 else ""
-        axes.set(xlabel="environment steps", title=title + several)
-        axes.grid(alpha=0.3)
-        axes.legend()
+    for metric in shared_metrics(runs.values())[0]:
+        panels.append(Panel("", metric, [curve_of(rows, metric, label) for label, rows in runs.items()]))
+    draw_panels([panels], path)
+
+
+def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "mean") -> None:
+    """Draw panels in rows, one a task: legends within the panels of a single row, one below several."""
+    single, columns = len(rows) == 1, max(map(len, rows))
+    figure = Figure(figsize=(5.5 * columns, 4.0 if single else 2.8 * len(rows) + 0.8), layout="constrained")
+    curves = [curve for row in rows for panel in row for curve in panel.curves]
+    labels = list(dict.fromkeys(curve.label for curve in curves))
+    sample = _sample(curves, estimate)
+    # The plain case says it all in the titles of its panels.
+    plain = single and estimate == "mean" and all(len(curve.scores) == 1 for curve in curves)
+    if sample and not plain:
+        figure.suptitle(sample, fontsize="medium")
+    for line, (row, axes_row) in enumerate(zip(rows, figure.subplots(len(rows), columns, squeeze=False), strict=True)):
+        for axes in axes_row[len(row) :]:
+            axes.axis("off")
+        for panel, axes in zip(row, axes_row, strict=False):
+            for curve in panel.curves:
+                _draw_curve(axes, curve, estimate, f"C{labels.index(curve.label) % 10}")
+            name = metric_title(panel.metric)
+            said = _sample(panel.curves, estimate)
+            axes.set_title(f"{name} ({said})" if plain and said else name if plain else panel.task)
+            axes.set_ylabel("" if plain else name)
+            axes.xaxis.set_major_locator(MaxNLocator(7))
+            axes.xaxis.set_major_formatter(EngFormatter())
+            if line == len(rows) - 1:
+                axes.set_xlabel("environment steps")
+            axes.grid(alpha=0.3)
+            if single:
+                axes.legend()
+    if not single:
+        handles = {h.get_label(): h for axes in figure.axes for h in axes.get_legend_handles_labels()[0]}
+        figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=min(len(handles), 2 * columns))
     figure.savefig(path, dpi=120)
 
 
-def _metrics(runs: Iterable[Rows]) -> list[str]:
-    # Where there are no rows, `curve_of` says so.
-    common = [[name for name in (rows[0] if rows else _FIRST) if name.startswith("eval/")] for rows in runs]
-    shared = [name for name in common[0] if all(name in names for names in common) and name not in _NOT_DRAWN]
-    return sorted(shared, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+def _draw_curve(axes: Axes, curve: Curve, estimate: str, colour: str) -> None:
+    axes.plot(curve.env_steps, curve.estimate(estimate), label=curve.label, color=colour)
+    axes.fill_between(curve.env_steps, *curve.band(estimate), color=colour, alpha=0.2, linewidth=0)
+
+
+def _sample(curves: Sequence[Curve], estimate: str) -> str:
+    """What the lines are estimates of; nothing where there is but one seed of one task."""
+    seeds = sorted({number for curve in curves for number in curve.seeds})
+    tasks = max(len(curve.scores) for curve in curves)
+    if seeds[-1] == 1 and tasks == 1:
+        return ""
+    of = f"{' and '.join(map(str, seeds))} seeds" + (f" on each of {tasks} tasks" if tasks > 1 else "")
+    return f"{ESTIMATE_NAMES[estimate]} of {of}, 95 % CI"
+
+
+def metric_title(metric: str) -> str:
+    """A column's name for people."""
+    return metric.replace("eval/", "greedy ")
+
+
+def shared_metrics(runs: Iterable[Rows]) -> tuple[list[str], list[str]]:
+    """The metrics of evaluations that all runs have, in the order of panels, and those that only some have."""
+    having = []
+    for rows in runs:
+        # Where there are no rows, `curve_of` says so.
+        names = [name for name in (rows[0] if rows else _FIRST) if name.startswith("eval/") and name not in _NOT_DRAWN]
+        having.append([name for name in names if not rows or any(row[name] == row[name] for row in rows)])
+    every = dict.fromkeys(name for names in having for name in names)
+    shared = [name for name in every if all(name in names for names in having)]
+    shared.sort(key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    return shared, [name for name in every if name not in shared]

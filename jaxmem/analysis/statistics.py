@@ -6,6 +6,7 @@ Scores come as one array a task, `[seeds, ...]`. Tasks are strata: the bootstrap
 never tasks, so that an interval tells how the estimate would vary with other seeds on these same tasks.
 """
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -54,18 +55,21 @@ def interval(scores: Scores, estimate: Callable[..., np.ndarray]) -> Interval:
     if min(len(task) for task in scores) < 2:
         nothing = np.full(np.shape(scores[0])[1:], np.nan)
         return Interval(nothing, nothing)
-    result = stats.bootstrap(
-        tuple(scores),
-        estimate,
-        axis=0,
-        vectorized=True,
-        confidence_level=CONFIDENCE,
-        method="percentile",
-        n_resamples=_RESAMPLES,
-        # Long curves of many seeds: memory stays bounded.
-        batch=100,
-        rng=np.random.default_rng(0),
-    )
+    with warnings.catch_warnings():
+        # Of scores that are nan, which have no interval either.
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        result = stats.bootstrap(
+            tuple(scores),
+            estimate,
+            axis=0,
+            vectorized=True,
+            confidence_level=CONFIDENCE,
+            method="percentile",
+            n_resamples=_RESAMPLES,
+            # Long curves of many seeds: memory stays bounded.
+            batch=100,
+            rng=np.random.default_rng(0),
+        )
     return Interval(result.confidence_interval.low, result.confidence_interval.high)
 
 

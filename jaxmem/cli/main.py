@@ -21,7 +21,7 @@ COMMANDS = {
     "sweep": Command("jaxmem.cli.sweep", "train experiments with several cores, presets or agents, one after another"),
     "list": Command("jaxmem.cli.list", "show experiments, environments, cores and agents"),
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
-    "plot": Command("jaxmem.cli.plot", "draw the learning curves of one run or several"),
+    "plot": Command("jaxmem.cli.plot", "draw the learning curves of runs and sweeps, and compare them"),
     "render": Command("jaxmem.cli.render", "draw an episode of an environment as GIF or PNG"),
     "bench": Command("jaxmem.cli.bench", "measure environments, cores and their memory"),
 }

@@ -1,32 +1,131 @@
-"""`jaxmem plot`: learning curves of one run or several in one picture."""
+"""`jaxmem plot`: learning curves and comparisons of runs."""
 
+import itertools
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from jaxmem.analysis.curves import Rows, draw_curves
+from jaxmem.analysis import comparison
+from jaxmem.analysis.comparison_drawing import draw_improvement, draw_lengths
+from jaxmem.analysis.curves import Panel, draw_panels
+from jaxmem.analysis.groups import RunData, group_runs
+from jaxmem.analysis.statistics import ESTIMATES, Interval
+from jaxmem.analysis.tables import figure, write_table
 from jaxmem.cli.arguments import Parser
 from jaxmem.config import ConfigError
+from jaxmem.sweep.folder import SweepFolder
 from jaxmem.training.folder import RunFolder
+
+_EPILOG = """Runs that differ in their seeds alone are one line with more seeds. Where tasks differ in length alone, a
+second picture has success against length; where several algorithms were run on a task, another one has the probability
+that one is better than another. A task's length is its field env.length, else the number that the experiment's name
+ends in. Intervals are 95 % bootstrap intervals over the seeds, which are drawn anew within each task."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; see `jaxmem plot --help`."""
-    parser = Parser("plot", "Draw the learning curves of one run or several into one picture.")
-    parser.add_argument("runs", nargs="+", type=Path, help="run folders")
-    parser.add_argument("--out", type=Path, help="PNG, PDF or SVG (default: curve.png in the first run's folder)")
+    parser = Parser("plot", "Draw the learning curves of one run or several, and compare them.")
+    parser.epilog = _EPILOG
+    parser.add_argument("runs", nargs="+", type=Path, help="folders of runs, or of sweeps for all runs in them")
+    parser.add_argument("--out", type=Path, help="PNG, PDF or SVG (default: curve.png in the first folder)")
+    parser.add_argument(
+        "--estimate", choices=list(ESTIMATES), default="mean", help="mean (default) or interquartile mean"
+    )
+    parser.add_argument(
+        "--metric", help="what runs are compared by (default: success where all report it, else return)"
+    )
+    parser.add_argument("--aggregate", action="store_true", help="one curve an algorithm, over all tasks")
+    parser.add_argument(
+        "--table", action="store_true", help="write the figures as CSV and Markdown beside each picture"
+    )
     options = parser.parse_args(arguments)
-    folders = [RunFolder.open(path) for path in options.runs]
-    path = options.out or folders[0].curve
+    path = options.out or options.runs[0] / "curve.png"
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
-    draw_curves(labelled(folders), path)
-    print(path)
+    runs, notes = _read(options.runs)
+    groups = group_runs(runs)
+    metric = comparison.choose_metric(groups, options.metric)
+    panels, left_out = (comparison.panels_of_all if options.aggregate else comparison.panels_by_task)(groups)
+    for note in [*notes, *left_out, *comparison.notes_on(groups)]:
+        print(f"note: {note}", file=sys.stderr)
+    draw_panels(panels, path, options.estimate)
+    written = [path]
+    if options.table:
+        written += _table(path, _curve_table(panels, options.estimate))
+    families = comparison.by_length(groups, metric, options.estimate)
+    if families:
+        written.append(_beside(path, options.out, "lengths"))
+        draw_lengths(families, metric, options.estimate, written[-1])
+        if options.table:
+            written += _table(written[-1], _length_table(families, metric, options.estimate))
+    pairs = comparison.pairs(groups, metric)
+    if pairs:
+        written.append(_beside(path, options.out, "improvement"))
+        draw_improvement(pairs, metric, written[-1])
+        if options.table:
+            written += _table(written[-1], _pair_table(pairs, metric))
+    print("\n".join(map(str, written)))
     return 0
 
 
-def labelled(folders: list[RunFolder]) -> dict[str, Rows]:
-    """The metrics of runs by label: experiment and core, and the folder where those are not unique."""
-    names = [folder.label() for folder in folders]
-    return {
-        f"{name} ({folder.path})" if names.count(name) > 1 else name: folder.read_metrics()
-        for name, folder in zip(names, folders, strict=True)
-    }
+def _read(paths: Sequence[Path]) -> tuple[list[RunData], list[str]]:
+    """The runs in these folders, each once, and notes on those of sweeps that have nothing to draw yet."""
+    runs: dict[Path, RunData] = {}
+    notes = []
+    for path in paths:
+        sweep = SweepFolder(path)
+        if not sweep.is_sweep():
+            runs[path.resolve()] = RunData.read(RunFolder.open(path))
+            continue
+        for folder in sweep.runs():
+            if folder.metrics_file.is_file() and folder.read_metrics():
+                runs[folder.path.resolve()] = RunData.read(folder)
+            else:
+                notes.append(f"not drawn: {folder.path}, which has no rows yet")
+    if not runs:
+        raise ConfigError(f"no run in {paths[0]} has rows yet")
+    return list(runs.values()), notes
+
+
+def _beside(path: Path, out: Path | None, name: str) -> Path:
+    """Where another picture goes: under its own name in a run's folder, beside a picture that the user has named."""
+    return path.with_stem(name if out is None else f"{path.stem}_{name}")
+
+
+def _table(picture: Path, table: tuple[list[str], list[list[str]]]) -> list[Path]:
+    files = [picture.with_suffix(".csv"), picture.with_suffix(".md")]
+    write_table(files[0], files[1], *table)
+    return files
+
+
+def _interval(bounds: Interval) -> list[str]:
+    return [figure(float(bound)) for bound in bounds]
+
+
+def _curve_table(panels: Sequence[Sequence[Panel]], estimate: str) -> tuple[list[str], list[list[str]]]:
+    rows = []
+    for panel in itertools.chain.from_iterable(panels):
+        for curve in panel.curves:
+            value, bounds = comparison.at_end(curve, estimate)
+            counted = ["+".join(map(str, curve.seeds)), f"{curve.env_steps[-1]:.0f}"]
+            rows.append([panel.task, curve.label, panel.metric, *counted, figure(value), *_interval(bounds)])
+    return ["task", "line", "metric", "seeds", "env steps", estimate, "CI low", "CI high"], rows
+
+
+def _length_table(
+    families: dict[str, list[comparison.Lengths]], metric: str, estimate: str
+) -> tuple[list[str], list[list[str]]]:
+    rows = [
+        [family, line.algorithm, f"{length:g}", str(seeds), figure(score), *_interval(Interval(low, high))]
+        for family, lines in families.items()
+        for line in lines
+        for length, seeds, score, low, high in zip(
+            line.lengths, line.seeds, line.scores, line.low, line.high, strict=True
+        )
+    ]
+    return ["tasks", "algorithm", "length", "seeds", f"{metric} {estimate}", "CI low", "CI high"], rows
+
+
+def _pair_table(pairs: Sequence[comparison.Pair], metric: str) -> tuple[list[str], list[list[str]]]:
+    rows = [[p.better, p.than, str(p.tasks), figure(p.probability), *_interval(p.interval)] for p in pairs]
+    return ["X", "Y", "tasks", f"P(X > Y), {metric}", "CI low", "CI high"], rows

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import jaxmem
-from jaxmem.config import ConfigError
-from jaxmem.training.options import RunConfig
+from jaxmem.config import ConfigError, replace
+from jaxmem.training.options import LoopOptions, RunConfig
 
 Row = dict[str, Any]
 
@@ -111,6 +111,13 @@ class RunFolder:
     def read_config(self) -> RunConfig:
         """The run's configuration."""
         return RunConfig.from_json(self.read_record()["config"])
+
+    def read_loop(self) -> LoopOptions:
+        """The run's training loop; unlike the whole configuration, it needs no environment that is registered."""
+        try:
+            return replace(LoopOptions(), **self.read_record()["config"]["loop"])
+        except (KeyError, TypeError) as error:
+            raise ConfigError(f"{self.config_file} is not the configuration of a run") from error
 
     def read_metrics(self) -> list[Row]:
         """The rows of `metrics.csv`, counters as integers, the rest floats; `ConfigError` if they cannot be read."""

@@ -21,7 +21,7 @@ from jaxmem.training.devices import place
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.log import Board, rows_of, summary
 from jaxmem.training.loop import Program
-from jaxmem.training.options import RunConfig
+from jaxmem.training.options import LoopOptions, RunConfig
 from jaxmem.training.progress import Display
 from jaxmem.training.state import Run
 
@@ -87,7 +87,7 @@ class _Session:
     @property
     def finished(self) -> bool:
         """Whether the budget is spent or the run counts as solved."""
-        return _is_finished(self.config, self.iteration, self.solved)
+        return _is_finished(self.config.loop, self.iteration, self.solved)
 
     def go(self, stop: Stop) -> list[Row]:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
@@ -172,8 +172,8 @@ class _Session:
         self.checkpoints.save(self.iteration, self.run, meta)
 
 
-def _is_finished(config: RunConfig, iteration: int, solved: int) -> bool:
-    return solved >= config.loop.stop_evals or iteration >= config.loop.iterations
+def _is_finished(loop: LoopOptions, iteration: int, solved: int) -> bool:
+    return solved >= loop.stop_evals or iteration >= loop.iterations
 
 
 def start(config: RunConfig, folder: RunFolder, display: Display, stop: Stop | None = None) -> list[Row]:
@@ -255,7 +255,7 @@ def finished_rows(folder: RunFolder) -> list[Row] | None:
         meta = checkpoints.meta(steps[-1]) if steps else None
     finally:
         checkpoints.close()
-    if meta is None or not _is_finished(folder.read_config(), meta["iteration"], meta["solved"]):
+    if meta is None or not _is_finished(folder.read_loop(), meta["iteration"], meta["solved"]):
         return None
     rows = folder.read_metrics()[: meta["rows"]]
     if len(rows) < meta["rows"]:
