@@ -90,7 +90,8 @@ class TrXLBlock(nn.Module):
         """What attention adds to queries and keys: distances 0 to `count` - 1; spans are shares of the window."""
         table = self.distances(sine(jnp.arange(count), self.width).astype(self.dtype))
         biases = self.content_bias.astype(self.dtype), self.distance_bias.astype(self.dtype)
-        span = bounded(self.span, penalty * window) * window if self.spans else None
+        share: Any = bounded(self.span, penalty * window) if self.spans else None
+        span = share * window if self.spans else None
         return Terms(table.reshape(count, *self.content_bias.shape), *biases, span, ramp)
 
     def queries_keys_values(self, x: jax.Array, batch: int) -> tuple[jax.Array, jax.Array, jax.Array]:
