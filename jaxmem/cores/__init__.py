@@ -1,6 +1,17 @@
 """Memory cores: sequence models with one protocol, chosen by name."""
 
+from jaxmem.cores.law import check_law
 from jaxmem.cores.protocol import Core, reset_rows
-from jaxmem.cores.registry import CoreOptions, make, needs_equal_width, options, registered_cores
+from jaxmem.cores.registry import CoreOptions, make, needs_equal_width, options, register, registered_cores
 
-__all__ = ["Core", "CoreOptions", "make", "needs_equal_width", "options", "registered_cores", "reset_rows"]
+__all__ = [
+    "Core",
+    "CoreOptions",
+    "check_law",
+    "make",
+    "needs_equal_width",
+    "options",
+    "register",
+    "registered_cores",
+    "reset_rows",
+]

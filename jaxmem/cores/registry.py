@@ -29,7 +29,7 @@ _CORES: dict[str, type[Core]] = {
 }
 
 registered_cores: list[str] = list(_CORES)
-"""Names that `make` and `options` take."""
+"""Names that `make` and `options` take, in order of registration."""
 
 _GIVEN_LATER = ("max_length", "dtype")
 
@@ -65,6 +65,26 @@ class CoreOptions(Config):
         """
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return make(max_length=max_length, dtype=dtype, **fields)
+
+
+def register(name: str, core: type[Core]) -> None:
+    """Make `name` known to `make`, `options` and the command line's `--core`.
+
+    Args:
+        name: a new name.
+        core: a subclass of `Core`; its checked fields (`jaxmem.config`) become options.
+
+    Raises:
+        ConfigError: `name` is not a new name, or `core` is not such a class.
+    """
+    if not isinstance(name, str) or not name:
+        raise ConfigError(f"core.name is {name!r}: allowed is a non-empty name")
+    if name in _CORES:
+        raise ConfigError(f"core {name!r} is registered already: allowed is a new name")
+    if not (isinstance(core, type) and issubclass(core, Core)):
+        raise ConfigError(f"core {name!r} is {core!r}: allowed is a subclass of jaxmem.cores.Core")
+    _CORES[name] = core
+    registered_cores.append(name)
 
 
 def make(name: str, width: int, max_length: int, dtype: Any = jnp.float32, **options: Any) -> Core:

@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 from core_cases import CASES, QUICK, REMEMBERING, build, outputs, scan_steps, sequence, staggered, unroll
 
+from jaxmem import cores
+from jaxmem.cores import law
+
 TIME, BATCH = 16, 6
 
 
@@ -13,90 +16,16 @@ def close(a, b):
     np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("case", "max_length"),
-    # The window means nothing to the other cores.
-    [(case, TIME) for case in CASES] + [(case, 4) for case in CASES if "gpt" in case],
-)
-def test_unroll_is_step_scanned(case, max_length):
-    core, params = build(case, max_length)
-    x, _ = sequence(1, TIME, BATCH)
-    start = staggered(TIME, BATCH)
-    initial = core.initial_state(BATCH)
-    stepped_state, stepped = scan_steps(core, params, initial, x, start)
-    assert stepped.shape == (TIME, BATCH, core.width)
-
-    from_none, whole = unroll(core, params, None, x, start)
-    close(whole, stepped)
-    from_initial, whole = unroll(core, params, initial, x, start)
-    close(whole, stepped)
-
-    state, begin, chunks = initial, 0, []
-    for length in (1, 5, 7, 3):
-        here = slice(begin, begin + length)
-        state, y = unroll(core, params, state, x[here], start[here])
-        chunks.append(y)
-        begin += length
-    close(jnp.concatenate(chunks), stepped)
-
-    # States need not be equal bit for bit where they are masked: what follows from them must be.
-    more, no_start = sequence(2, max_length + 2, BATCH)
-    follow = scan_steps(core, params, stepped_state, more, no_start)[1]
-    for other in (from_none, from_initial, state):
-        close(scan_steps(core, params, other, more, no_start)[1], follow)
-
-
 @pytest.mark.parametrize("case", CASES)
-def test_episodes_in_one_sequence_equal_episodes_alone(case):
-    lengths = (5, 1, 7)
-    total = sum(lengths)
-    core, params = build(case, total)
-    x, start = sequence(3, total, 2)
-    weight = jax.random.normal(jax.random.key(4), (total, 2, core.width))
-    begins = np.cumsum((0, *lengths[:-1]))
-    start = start.at[begins].set(True)
-
-    def together(params, x):
-        y = outputs(core, params, x, start)
-        return (y * weight).sum(), y
-
-    def alone(params, x):
-        # Each episode alone, padded at its end to one length.
-        total_loss, parts = 0.0, []
-        for begin, length in zip(begins, lengths, strict=True):
-            episode = jnp.pad(x[begin : begin + length], ((0, max(lengths) - length), (0, 0), (0, 0)))
-            y = outputs(core, params, episode, no_start)[:length]
-            total_loss += (y * weight[begin : begin + length]).sum()
-            parts.append(y)
-        return total_loss, jnp.concatenate(parts)
-
-    no_start = jnp.zeros((max(lengths), 2), bool)
-    grad = lambda f: jax.jit(jax.value_and_grad(f, argnums=(0, 1), has_aux=True), compiler_options=QUICK)  # noqa: E731
-    (_, y_together), of_together = grad(together)(params, x)
-    (_, y_alone), of_alone = grad(alone)(params, x)
-    close(y_together, y_alone)
-    scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_alone))
-    for a, b in zip(jax.tree.leaves(of_together), jax.tree.leaves(of_alone), strict=True):
-        close(a / scale, b / scale)
+def test_law(case):
+    core, params = build(case, TIME)
+    cores.check_law(core, remembers=case in REMEMBERING, params=params)
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_output_depends_on_its_episode_up_to_now_alone(case):
-    time, begin, now = 10, 3, 7
-    core, params = build(case, time)
-    x, start = sequence(5, time, 2)
-    start = start.at[0].set(True).at[begin, 0].set(True)
-
-    def output(x):
-        return outputs(core, params, x, start)[now, 0].sum()
-
-    grad = np.abs(np.asarray(jax.jit(jax.grad(output), compiler_options=QUICK)(x))).max(axis=-1)
-    assert (grad[:, 1] == 0).all(), "another row"
-    assert (grad[:begin, 0] == 0).all(), "the episode before"
-    assert (grad[now + 1 :, 0] == 0).all(), "the future"
-    assert grad[now, 0] > 0
-    remembers = case in REMEMBERING
-    assert (grad[begin:now, 0] > 0).all() == remembers
+@pytest.mark.parametrize("case", [case for case in CASES if "gpt" in case])
+def test_law_with_a_short_window(case):
+    core, params = build(case, 4)
+    law.check_unroll(core, params, core.width)
 
 
 def test_window_hides_what_is_older():

@@ -5,12 +5,57 @@ import pytest
 import tyro
 
 from jaxmem import cores
-from jaxmem.config import ConfigError, replace
+from jaxmem.config import ConfigError, number, replace
+from jaxmem.cores import registry
+from jaxmem.cores.mlp import MLP
 
 
 def test_names():
     assert {"gpt", "lstm", "gru", "mlp"} <= set(cores.registered_cores)
     assert len(set(cores.registered_cores)) == len(cores.registered_cores)
+
+
+@pytest.fixture
+def names():
+    """Names and cores as they are; what a test registers is forgotten after it."""
+    before = dict(registry._CORES)
+    yield
+    registry._CORES.clear()
+    registry._CORES.update(before)
+    cores.registered_cores[:] = before
+    registry._options_class.cache_clear()
+
+
+class Mine(MLP):
+    """A core of a user's.
+
+    Attributes:
+        gain: how much.
+    """
+
+    gain: float = number(1.0)
+
+
+def test_a_users_core_is_one_like_any_other(names):
+    cores.register("mine", Mine)
+    assert cores.registered_cores[-1] == "mine"
+    assert cores.make("mine", 8, 4, gain=2.0) == Mine(8, 4, gain=2.0)
+    assert cores.options("mine", layers=1, gain=3.0).make(4) == Mine(128, 4, layers=1, gain=3.0)
+    with pytest.raises(ConfigError, match=r"^core.gain is 'much': allowed is a number$"):
+        cores.options("mine", gain="much")
+
+
+def test_what_cannot_be_registered(names):
+    for name, core, message in (
+        ("gpt", Mine, "core 'gpt' is registered already: allowed is a new name"),
+        ("", Mine, "core.name is '': allowed is a non-empty name"),
+        ("mine", Mine(8, 4), "core 'mine' is Mine("),
+        ("mine", dict, "core 'mine' is <class 'dict'>: allowed is a subclass of jaxmem.cores.Core"),
+    ):
+        with pytest.raises(ConfigError) as error:
+            cores.register(name, core)  # pyright: ignore[reportArgumentType]
+        assert str(error.value).startswith(message)
+    assert "mine" not in cores.registered_cores
 
 
 @pytest.mark.parametrize("name", cores.registered_cores)

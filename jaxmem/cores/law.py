@@ -1,0 +1,226 @@
+"""The law of memory cores, as a check that anybody can call on a core of their own."""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem.cores.protocol import Core
+
+TOLERANCE = 1e-5
+"""The most that numbers which should be equal may differ, in float32."""
+
+QUICK: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""Compiler options for checks whose time is spent on compiling."""
+
+_TIME, _ROWS = 16, 6
+_CHUNKS = (1, 5, 7, 3)
+_EPISODES = (5, 1, 7)
+
+
+def check_law(core: Core, input_width: int | None = None, *, remembers: bool = True, params: Any = None) -> None:
+    """Check that `unroll` is `step` scanned, and that a start hides what came before.
+
+    Runs the three checks below in float32 with dropout off, on six or two rows of at most 16 steps. That takes seconds,
+    nearly all of them to compile.
+
+    Args:
+        core: the core; its `max_length` may be anything.
+        input_width: width of the inputs; the core's width if None.
+        remembers: whether every step of the episode so far, up to `max_length`, must influence the output; where False,
+            at least one must not.
+        params: variables of the core; N(0, 0.3^2) if None, large enough that every part matters.
+
+    Raises:
+        AssertionError: one line that says what is broken, and by how much.
+    """
+    width = core.width if input_width is None else input_width
+    params = random_parameters(core, width) if params is None else params
+    check_shapes(core, params, width)
+    check_unroll(core, params, width)
+    check_episodes(core, params, width)
+    check_reach(core, params, width, remembers)
+
+
+def check_shapes(core: Core, params: Any, width: int) -> None:
+    """States keep their structure, shapes and dtypes and lead with the rows; outputs are [..., width] in `dtype`."""
+    x, start = sequence(1, 2, 3, width)
+
+    initial = jax.eval_shape(lambda: core.initial_state(3))
+    for leaf in jax.tree.leaves(initial):
+        _expect(core, leaf.shape[:1] == (3,), f"initial_state(3) has a leaf of shape {leaf.shape}, expected (3, ...)")
+    for method, state, inputs in (("step", initial, (x[0], start[0])), ("unroll", None, (x, start))):
+        state, y = jax.eval_shape(partial(core.apply, method=method), params, state, *inputs)
+        same = jax.tree.structure(state) == jax.tree.structure(initial)
+        _expect(core, same, f"{method} returns a state that is not built like that of initial_state")
+        for new, old in zip(jax.tree.leaves(state), jax.tree.leaves(initial), strict=True):
+            kept = (new.shape, new.dtype) == (old.shape, old.dtype)
+            _expect(core, kept, f"{method} turns a state leaf {_leaf(old)} into {_leaf(new)}")
+        expected = jax.ShapeDtypeStruct((*inputs[1].shape, core.width), core.dtype)
+        right = (y.shape, y.dtype) == (expected.shape, expected.dtype)
+        _expect(core, right, f"{method} returns {_leaf(y)}, expected {_leaf(expected)}")
+
+
+def check_unroll(core: Core, params: Any, width: int) -> None:
+    """`unroll` from None, from the initial state and in chunks is `step` scanned, and what follows from the states is.
+
+    Rows start episodes at different steps: one nowhere, one in the first step, one in the last, one twice in a row.
+    """
+    x, _ = sequence(1, _TIME, _ROWS, width)
+    start = staggered(_TIME, _ROWS)
+    more, no_start = sequence(2, core.max_length + 2, _ROWS, width)
+
+    def run(params: Any) -> tuple[dict[str, jax.Array], jax.Array]:
+        initial = core.initial_state(_ROWS)
+        # States need not be equal bit for bit where they are masked: what follows from them must be.
+        found = {
+            "step": scan_steps(core, params, initial, x, start),
+            "unroll from None": core.apply(params, None, x, start, method="unroll"),
+            "unroll from initial_state": core.apply(params, initial, x, start, method="unroll"),
+        }
+        state, begin, chunks = initial, 0, []
+        for length in _CHUNKS:
+            here = slice(begin, begin + length)
+            state, y = core.apply(params, state, x[here], start[here], method="unroll")
+            chunks.append(y)
+            begin += length
+        found[f"unroll in chunks of {_CHUNKS}"] = state, jnp.concatenate(chunks)
+        states: Any = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *(state for state, _ in found.values()))
+        side_by_side = [jnp.tile(a, (1, len(found)) + (1,) * (a.ndim - 2)) for a in (more, no_start)]
+        _, follow = scan_steps(core, params, states, *side_by_side)
+        return {name: y for name, (_, y) in found.items()}, follow
+
+    outputs, follow = _compiled(run)(params)
+    expected = outputs.pop("step")
+    after = jnp.split(follow, 1 + len(outputs), axis=1)
+    for (name, y), follows in zip(outputs.items(), after[1:], strict=True):
+        _expect_equal(core, f"{name} differs from step scanned over time", y, expected)
+        _expect_equal(core, f"steps after {name} differ from steps after step", follows, after[0])
+
+
+def check_episodes(core: Core, params: Any, width: int) -> None:
+    """Episodes in one sequence are episodes alone, in outputs and in gradients by parameters and inputs."""
+    x, start = sequence(3, sum(_EPISODES), 2, width)
+    weight = jax.random.normal(jax.random.key(4), (*start.shape, core.width))
+    begins = np.cumsum((0, *_EPISODES[:-1]))
+    start = start.at[begins].set(True)
+    longest = max(_EPISODES)
+    no_start = jnp.zeros((longest, 2), bool)
+
+    def together(params: Any, x: jax.Array) -> Any:
+        y = outputs(core, params, x, start)
+        return (y * weight).sum(), y
+
+    def alone(params: Any, x: jax.Array) -> Any:
+        # Each episode alone, padded at its end to one length.
+        parts = []
+        for begin, length in zip(begins, _EPISODES, strict=True):
+            episode = jnp.pad(x[begin : begin + length], ((0, longest - length), (0, 0), (0, 0)))
+            parts.append(outputs(core, params, episode, no_start)[:length])
+        y = jnp.concatenate(parts)
+        return (y * weight).sum(), y
+
+    def run(params: Any, x: jax.Array) -> Any:
+        return [jax.value_and_grad(f, argnums=(0, 1), has_aux=True)(params, x) for f in (together, alone)]
+
+    ((_, y_together), of_together), ((_, y_alone), of_alone) = _compiled(run)(params, x)
+    _expect_equal(
+        core, "outputs of episodes in one sequence differ from those of the episodes alone", y_together, y_alone
+    )
+    scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_alone)) or 1.0
+    for (path, got), expected in zip(jax.tree.leaves_with_path(of_together), jax.tree.leaves(of_alone), strict=True):
+        of = "x" if path[0].idx else "params" + jax.tree_util.keystr(path[1:])
+        what = f"the gradient by {of} of episodes in one sequence differs from that of the episodes alone, relatively,"
+        _expect_equal(core, what, got / scale, expected / scale)
+
+
+def check_reach(core: Core, params: Any, width: int, remembers: bool = True) -> None:
+    """An output depends on its episode up to now, and on nothing from the future, another row or an episode before."""
+    time, begin, now = 10, 3, 7
+    x, start = sequence(5, time, 2, width)
+    start = start.at[0].set(True).at[begin, 0].set(True)
+
+    def output(x: jax.Array) -> jax.Array:
+        return outputs(core, params, x, start)[now, 0].sum()
+
+    influence = np.abs(np.asarray(_compiled(jax.grad(output))(x))).max(axis=-1)
+    forbidden = {
+        "another row": influence[:, 1],
+        "the episode before": influence[:begin, 0],
+        "the future": influence[now + 1 :, 0],
+    }
+    for what, gradient in forbidden.items():
+        _expect(core, (gradient == 0).all(), f"an output depends on {what}, by a gradient of {gradient.max():.2g}")
+    _expect(core, influence[now, 0] > 0, "an output does not depend on the input of its own step")
+    past = influence[max(begin, now + 1 - core.max_length) : now, 0]
+    if remembers:
+        lost = f"an output does not depend on {(past == 0).sum()} of the {past.size} steps of its episode before it"
+        _expect(core, (past > 0).all(), lost)
+    else:
+        _expect(core, not (past > 0).all(), "an output depends on every step of its episode, but should not remember")
+
+
+def random_parameters(core: Core, input_width: int | None = None) -> Any:
+    """Parameters N(0, 0.3^2), without compiling the core's own initialisation."""
+    width = core.width if input_width is None else input_width
+    x, start = sequence(0, 1, 1, width)
+    shapes = jax.eval_shape(lambda: core.init(jax.random.key(0), core.initial_state(1), x[0], start[0], method="step"))
+    rng = np.random.default_rng(1)
+    return jax.tree.map(lambda s: jnp.asarray(rng.normal(scale=0.3, size=s.shape), jnp.float32), shapes)
+
+
+def sequence(seed: int, time: int, batch: int, width: int) -> tuple[jax.Array, jax.Array]:
+    """Random inputs [T, B, width] and no episode start [T, B]."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(time, batch, width)).astype(np.float32)
+    return jnp.asarray(x), jnp.zeros((time, batch), bool)
+
+
+def staggered(time: int, batch: int) -> jax.Array:
+    """Episode starts [T, B]: none, the first step, the last step, two in a row, then random ones."""
+    start = np.random.default_rng(3).random((time, batch)) < 0.15
+    start[:, :4] = False
+    start[0, 1] = True
+    start[-1, 2] = True
+    start[time // 2 : time // 2 + 2, 3] = True
+    return jnp.asarray(start)
+
+
+def outputs(core: Core, params: Any, x: jax.Array, start: jax.Array) -> Any:
+    """Outputs of `core.unroll` from the initial state."""
+    return core.apply(params, None, x, start, method="unroll")[1]
+
+
+def scan_steps(core: Core, params: Any, state: Any, x: jax.Array, start: jax.Array) -> Any:
+    """`core.step` scanned over time."""
+
+    def body(state: Any, inputs: Any) -> Any:
+        return core.apply(params, state, *inputs, method="step")
+
+    return jax.lax.scan(body, state, (x, start))
+
+
+def _compiled(function: Any) -> Any:
+    def exact(*args: Any) -> Any:
+        # Matrix products of GPUs and TPUs are shorter than float32 otherwise.
+        with jax.default_matmul_precision("float32"):
+            return function(*args)
+
+    return jax.jit(exact, compiler_options=QUICK)
+
+
+def _leaf(leaf: Any) -> str:
+    return f"{leaf.dtype.name}{list(leaf.shape)}"
+
+
+def _expect(core: Core, holds: Any, otherwise: str) -> None:
+    if not holds:
+        raise AssertionError(f"{type(core).__name__} breaks the law of cores: {otherwise}")
+
+
+def _expect_equal(core: Core, what: str, got: jax.Array, expected: jax.Array) -> None:
+    error = np.abs(np.asarray(got) - np.asarray(expected)).max()
+    # Not `error > TOLERANCE`, which is False for NaN.
+    _expect(core, error <= TOLERANCE, f"{what} by {error:.2g} (allowed is {TOLERANCE:g})")
