@@ -23,6 +23,7 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "gpt": _ATTENTIVE,
     "trxl": _ATTENTIVE,
     "gtrxl": _ATTENTIVE,
+    "rmt": _ATTENTIVE,
     "lstm": {"forget_bias": 1.0},
 }
 

@@ -74,7 +74,8 @@ def learning(bench: CoreBench, figures: list[Figures]) -> Table:
             f"A whole update, made in a compiled loop as in training: three forward passes, one backward pass, "
             f"optimiser, targets. {_repeats(bench)}",
             "GFLOP: matrix products in the compiled update, those in loops times the loop's length, recomputed too. "
-            "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too.",
+            "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too. "
+            "nan: a loop has as many turns as the episodes need, so that nothing can be counted.",
             f"% of matmul: GFLOP/s at the median time, relative to the best float32 product of {size} x {size} "
             "matrices, timed in turn with the update. Target: 50 or more for the transformer at T >= 250, dropout 0.",
         ),

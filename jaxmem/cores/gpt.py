@@ -1,6 +1,6 @@
 """A GPT-2-style transformer (Radford et al. 2019) with a ring of cached keys and values."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -14,7 +14,7 @@ from jaxmem.cores.cache import Cache, TransformerState, by_slot, cached_times, e
 from jaxmem.cores.dropout import drop
 from jaxmem.cores.transformer import Transformer, dense, norm
 
-Attention = Callable[[Cache, jax.Array, jax.Array, jax.Array, jax.Array | None], tuple[Cache, jax.Array]]
+Attention = Callable[[Any, jax.Array, jax.Array, jax.Array, jax.Array | None], tuple[Cache, jax.Array]]
 """How a layer attends: (cache, queries, keys, values, dropout key) -> (cache, attended)."""
 
 
@@ -144,20 +144,39 @@ class GPT(Transformer):
         with two leading axes into strided copies, which double the time of an update.
         """
         rngs = self.dropout_keys(1 + 2 * self.layers, deterministic)
-        angles = None
         if self.positions == "sine":
             x = x + encodings.sine(position, self.width).astype(self.dtype).reshape(x.shape)
         elif self.positions == "learned":
             x = x + self.table(position).astype(self.dtype).reshape(x.shape)
         elif self.positions == "rotary":
-            angles = encodings.rotation(position, self.width // self.heads)
+            attention = _turned(attention, encodings.rotation(position, self.width // self.heads))
         x = drop(x, self.dropout, rngs[0])
-        layers = []
-        for i, (block, cache) in enumerate(zip(self.blocks, caches, strict=True)):
-            q, k, v = block.queries_keys_values(x, position.shape[0])
-            if angles is not None:
-                q, k = encodings.rotate(q, angles), encodings.rotate(k, angles)
-            cache, attended = attention(cache, q, k, v, rngs[2 * i + 1])
-            x = block.finish(x, attended, rngs[2 * i + 2])
-            layers.append(cache)
-        return tuple(layers), self.norm(x)
+        layers, x = through(self.blocks, caches, x, position.shape[0], attention, rngs[1:])
+        return layers, self.norm(x)
+
+
+def through(
+    blocks: Sequence[Block],
+    caches: Sequence[Any],
+    x: jax.Array,
+    batch: int,
+    attention: Attention,
+    rngs: Sequence[jax.Array | None],
+) -> tuple[tuple[Cache, ...], jax.Array]:
+    """`blocks` on x [B * T, D], with two keys for dropout each; returns the caches and outputs [B * T, D]."""
+    kept = []
+    for i, (block, cache) in enumerate(zip(blocks, caches, strict=True)):
+        q, k, v = block.queries_keys_values(x, batch)
+        cache, attended = attention(cache, q, k, v, rngs[2 * i])
+        x = block.finish(x, attended, rngs[2 * i + 1])
+        kept.append(cache)
+    return tuple(kept), x
+
+
+def _turned(attention: Attention, angles: tuple[jax.Array, jax.Array]) -> Attention:
+    """`attention` with queries and keys that tell their positions by their angles."""
+
+    def turned(cache: Any, q: jax.Array, k: jax.Array, v: jax.Array, rng: jax.Array | None) -> tuple[Any, jax.Array]:
+        return attention(cache, encodings.rotate(q, angles), encodings.rotate(k, angles), v, rng)
+
+    return turned

@@ -15,12 +15,14 @@ from jaxmem.cores.lstm import LSTM
 from jaxmem.cores.mingru import MinGRU
 from jaxmem.cores.mlp import MLP
 from jaxmem.cores.protocol import Core
+from jaxmem.cores.rmt import RMT
 from jaxmem.cores.trxl import GTrXL, TransformerXL
 
 _CORES: dict[str, type[Core]] = {
     "gpt": GPT,
     "trxl": TransformerXL,
     "gtrxl": GTrXL,
+    "rmt": RMT,
     "lstm": LSTM,
     "gru": GRU,
     "lru": LRU,

@@ -40,8 +40,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),
     "lru-real": ("lru", {"max_phase": 0.0}),
     "mingru-deep": ("mingru", {"layers": 2, "state_width": 5, "candidate": "positive", "scan": "associative"}),
+    # Segments so short that there are borders.
+    "rmt": ("rmt", {"segment": 3, "tokens": 2}),
+    "rmt-valve": ("rmt", {"segment": 3, "tokens": 2, "valve": True, "layers": 2, "heads": 2}),
+    "rmt-control": ("rmt", {"segment": 3, "tokens": 0}),
 }
-REMEMBERING = [name for name in CASES if name != "mlp"]
+REMEMBERING = [name for name in CASES if name not in ("mlp", "rmt-control")]
 
 
 def build(case: str, max_length: int) -> tuple[cores.Core, Any]:

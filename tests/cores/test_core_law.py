@@ -40,7 +40,7 @@ def test_window_hides_what_is_older():
     np.testing.assert_array_equal(grad > 0, [False] * 5 + [True] * 4 + [False])
 
 
-@pytest.mark.parametrize("case", ["gpt", "gpt-rotary", "gtrxl-deep", "lstm", "gru", "mlp"])
+@pytest.mark.parametrize("case", ["gpt", "gpt-rotary", "gtrxl-deep", "rmt-valve", "lstm", "gru", "mlp"])
 def test_bfloat16_stays_close_to_float32(case):
     core, params = build(case, TIME)
     x, _ = sequence(7, TIME, BATCH)

@@ -86,6 +86,11 @@ def test_command_line_sets_options():
         ("lstm", {"forget_bias": "big"}, "core.forget_bias is 'big': allowed is a number"),
         ("gpt", {"dropout": 1.0}, "core.dropout is 1.0: allowed is a number from 0.0 to 0.99"),
         ("gpt", {"positions": "cosine"}, "core.positions is 'cosine': allowed is one of sine, "),
+        (
+            "rmt",
+            {"gradient_segments": -1},
+            "core.gradient_segments is -1: allowed is an integer >= 0 (32",
+        ),
         ("gpt", {"heads": 3}, "core.heads is 3: allowed is a divisor of core.width = 16"),
         (
             "gpt",

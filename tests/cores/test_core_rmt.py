@@ -1,0 +1,191 @@
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from core_cases import QUICK, WIDTH, build, outputs, random_parameters, scan_steps, sequence, staggered, unroll
+
+from jaxmem import cores
+
+compiled = partial(jax.jit, compiler_options=QUICK)
+
+
+def make(**options):
+    core = cores.make("rmt", WIDTH, 16, **{"segment": 2, "tokens": 2, "dropout": 0.0, **options})
+    return core, random_parameters(core)
+
+
+def arrivals(core, params):
+    """Which of four segments' inputs [s, r] the outputs of segment s have a gradient for, and that of parameters."""
+    x, start = sequence(1, 8, 1)
+
+    def of_segments(x, params):
+        return outputs(core, params, x, start).reshape(4, -1).sum(axis=1)
+
+    jacobian, of_params = compiled(jax.jacrev(of_segments, argnums=(0, 1)))(x, params)
+    return np.abs(np.asarray(jacobian)).reshape(4, 4, -1).max(axis=-1) > 0, of_params["params"]["transformer"]
+
+
+@pytest.mark.parametrize("cut", [None, 0, 1, 2])
+def test_gradients_cross_as_many_borders_as_they_may(cut):
+    crossed = np.ones((4, 4), bool)
+    for reader, writer in np.ndindex(4, 4):
+        borders = range(writer + 1, reader + 1)
+        crossed[reader, writer] = writer <= reader and (cut is None or all(b % (cut + 1) for b in borders))
+    arrived, of_params = arrivals(*make(valve=True, gradient_segments=cut))
+    np.testing.assert_array_equal(arrived, crossed)
+    # What the valve makes is read in later segments alone.
+    assert any((leaf != 0).any() for leaf in jax.tree.leaves(of_params["retain"])) == (cut != 0)
+
+
+def test_without_tokens_nothing_crosses_a_border():
+    np.testing.assert_array_equal(arrivals(*make(tokens=0))[0], np.eye(4))
+
+
+def test_gradients_are_those_of_steps():
+    """The backward pass written out, over chunks, is what JAX derives from stepping."""
+    time, batch = 9, 4
+    core, params = make(valve=True, heads=2, gradient_segments=1)
+    x, _ = sequence(2, time, batch)
+    start = staggered(time, batch)
+    weight = jax.random.normal(jax.random.key(0), (time, batch, WIDTH))
+    initial = core.initial_state(batch)
+
+    def in_chunks(params, x, state):
+        loss = 0.0
+        for chunk in (slice(0, 4), slice(4, time)):
+            after: Any = core.apply(params, state, x[chunk], start[chunk], method="unroll")
+            state, y = after
+            loss += (y * weight[chunk]).sum()
+        return loss + state.memory.sum()
+
+    def stepped(params, x, state):
+        def body(state, inputs) -> Any:
+            return core.apply(params, state, *inputs, method="step")
+
+        after, y = jax.lax.scan(body, state, (x, start))
+        return (y * weight).sum() + after.memory.sum()
+
+    chunked, expected = (compiled(jax.grad(f, argnums=(0, 1)))(params, x, initial) for f in (in_chunks, stepped))
+    for a, b in zip(jax.tree.leaves(chunked), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * max(1.0, float(jnp.abs(b).max())))
+
+
+def test_gradients_with_dropout_are_slopes():
+    """The backward pass computes segments again: it has to drop what the forward pass dropped."""
+    core, params = make(dropout=0.3)
+    x, start = sequence(3, 7, 2)
+    weight = jax.random.normal(jax.random.key(1), (7, 2, WIDTH))
+
+    @compiled
+    def noisy(params, key):
+        def loss(params):
+            after: Any = core.apply(params, None, x, start, False, method="unroll", rngs={"dropout": key})
+            return (after[1] * weight).sum()
+
+        return jax.value_and_grad(loss)(params)
+
+    key = jax.random.key(2)
+    value, grad = noisy(params, key)
+    assert value != noisy(params, jax.random.key(3))[0]
+    size = 1e-3 / np.sqrt(sum(float((g**2).sum()) for g in jax.tree.leaves(grad)))
+    moved = [noisy(jax.tree.map(lambda p, g, to=to: p + to * size * g, params, grad), key)[0] for to in (1, -1)]
+    slope = (moved[0] - moved[1]) / (2 * size)
+    assert slope == pytest.approx((1e-3 / size) ** 2, rel=0.02)
+
+
+def dense(params, x):
+    return x @ params["kernel"] + params["bias"]
+
+
+def norm(params, x):
+    x = x - x.mean(-1, keepdims=True)
+    return x / np.sqrt((x**2).mean(-1, keepdims=True) + 1e-5) * params["scale"] + params["bias"]
+
+
+def attention(q, k, v, mask, heads):
+    out = []
+    for head in np.split(np.arange(WIDTH), heads):
+        weights = np.exp(q[:, head] @ k[:, head].T / np.sqrt(len(head))) * mask
+        out.append(weights / weights.sum(-1, keepdims=True) @ v[:, head])
+    return np.concatenate(out, axis=-1)
+
+
+def naive_segment(params, memory, x, heads):
+    """Outputs and the new memory of one row's segment in float64, from the papers' masks written out."""
+    tokens, length = len(memory), len(x)
+    angles = np.arange(length)[:, None] / 10000 ** (np.arange(0, WIDTH, 2) / WIDTH)
+    x = x + np.stack([np.sin(angles), np.cos(angles)], axis=-1).reshape(length, WIDTH)
+    h = np.concatenate([memory, x, memory])
+    kind = ["read"] * tokens + ["step"] * length + ["write"] * tokens
+    sees = {"read": "read", "step": "read step", "write": "read step write"}
+    row = np.arange(len(h))
+    mask = np.array([[b in sees[a].split() for b in kind] for a in kind])
+    mask &= (row <= row[:, None]) | (np.array(kind) != "step")[:, None]
+    for i in range(sum(name.startswith("blocks") for name in params)):
+        block = params[f"blocks_{i}"]
+        q, k, v = np.split(dense(block["qkv"], norm(block["norm_attention"], h)), 3, axis=-1)
+        h = h + dense(block["project"], attention(q, k, v, mask, heads))
+        z = dense(block["expand"], norm(block["norm_mlp"], h))
+        gelu = 0.5 * z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+        h = h + dense(block["contract"], gelu)
+    h = norm(params["norm"], h)
+    y, written = h[tokens:-tokens], h[-tokens:]
+    if "retain" in params:
+        valve, told = params["retain"], np.maximum(written, 0)
+        queries, keys, values = dense(valve["query"], memory), dense(valve["key"], told), dense(valve["value"], told)
+        found = attention(queries, keys, values, 1, heads)
+        written = dense(valve["project"], found)
+    return y, written
+
+
+@pytest.mark.parametrize("case", ["rmt", "rmt-valve"])
+def test_a_segment_is_the_papers(case):
+    core, params = build(case, 16)
+    x, start = sequence(5, 6, 2)
+    state, y = unroll(core, params, None, x, start)
+    exact = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), params["params"]["transformer"])
+    for row in range(2):
+        memory = exact["first_memory"]
+        for begin in (0, 3):
+            here = slice(begin, begin + 3)
+            expected, memory = naive_segment(exact, memory, np.asarray(x[here, row]), core.heads)
+            np.testing.assert_allclose(y[here, row], expected, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(state.memory[row], memory, rtol=0, atol=1e-5)
+
+
+def test_mapped_over_seeds():
+    """Seeds whose episodes end at different times are computed together, with one loop."""
+    core, params = make()
+    x, _ = sequence(6, 7, 4)
+    starts = jnp.stack([jnp.zeros((7, 4), bool), staggered(7, 4)])
+    both = jax.tree.map(lambda p: jnp.stack([p, 2 * p]), params)
+
+    def loss(params, start):
+        y = outputs(core, params, x, start)
+        return (y**2).sum(), y
+
+    def one(params, start):
+        return jax.value_and_grad(loss, has_aux=True)(params, start)
+
+    mapped, single = compiled(jax.vmap(one)), compiled(one)
+    got = mapped(both, starts)
+    for seed in range(2):
+        expected = single(jax.tree.map(lambda p, seed=seed: p[seed], both), starts[seed])
+        for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(expected), strict=True):
+            np.testing.assert_allclose(a[seed], b, rtol=1e-5, atol=1e-4)
+    stepped = jax.vmap(lambda p, start: scan_steps(core, p, core.initial_state(4), x, start)[1])(both, starts)
+    np.testing.assert_allclose(got[0][1], stepped, rtol=0, atol=1e-5)
+
+
+def test_long_sequences_keep_memories_alone():
+    """The backward pass needs less room than a few layers' activations."""
+    time, batch = 512, 4
+    core, params = make(segment=8, layers=2)
+    x, start = jax.ShapeDtypeStruct((time, batch, WIDTH), jnp.float32), jnp.zeros((time, batch), bool)
+    grad = compiled(jax.grad(lambda x: outputs(core, params, x, start).sum()))
+    analysis = grad.lower(x).compile().memory_analysis()
+    assert analysis is not None
+    assert analysis.temp_size_in_bytes < 8 * time * batch * WIDTH * 4
