@@ -7,7 +7,6 @@ from made_up_runs import made_up
 from jaxmem import envs
 from jaxmem.analysis import groups as groups_module
 from jaxmem.analysis.groups import Line, RunData, group_runs
-from jaxmem.training.folder import RunFolder
 
 
 @pytest.fixture
@@ -77,4 +76,3 @@ def test_tasks_are_strata(make):
     assert curve.seeds == (2, 3)
     np.testing.assert_array_equal(curve.mean, [2.0, 2.25, 2.5])
     np.testing.assert_array_equal(curve.estimate("iqm"), [(0 + 3 + 4) / 3, (0.5 + 3 + 4) / 3, (1 + 3 + 4) / 3])
-    assert isinstance(runs[0].folder, RunFolder)

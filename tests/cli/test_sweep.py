@@ -97,7 +97,9 @@ def test_a_sweep_is_a_table_and_a_run_folder_for_each_cell(unbroken, capsys):
         assert row["seeds solved"] == ""
         assert row["state"] == "done"
         assert run.curve.exists()
-    assert rows[0] != rows[1]
+    # Each has its own seed.
+    losses = [[row["train/loss"] for row in run.read_metrics()[-2:]] for run in found.runs()]
+    assert losses[0] != losses[1]
     assert "wall" not in found.table_csv.read_text()
     assert found.table_markdown.read_text().count("\n| ") == 3
     # Each is an ordinary run.
@@ -116,8 +118,8 @@ def test_seeds_that_reach_the_bound_are_counted(tmp_path):
     assert [row["seeds solved"] for row in rows] == ["2", "2"]
 
 
-@pytest.mark.parametrize(("chunk", "left"), [(4, ["done", "open"]), (6, ["done", "open"])], ids=["at an end", "amidst"])
-def test_stopped_and_gone_on_with(chunk, left, unbroken, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("chunk", [4, 6], ids=["at an end", "amidst"])
+def test_stopped_and_gone_on_with(chunk, unbroken, tmp_path, capsys, monkeypatch):
     original, count = train._Session._chunk, [0]
 
     def counted(self):
@@ -131,9 +133,8 @@ def test_stopped_and_gone_on_with(chunk, left, unbroken, tmp_path, capsys, monke
     monkeypatch.setattr(train._Session, "_chunk", counted)
     assert sweep(tmp_path) == 130
     output = capsys.readouterr().out
-    assert output.count("\n") == output.rstrip().count("\n") + 1
     assert "go on with the same command: jaxmem sweep" in output.splitlines()[-1]
-    assert states(tmp_path) == left
+    assert states(tmp_path) == ["done", "open"]
     assert sweep(tmp_path) == 0
     assert count[0] == 8
     assert tables(tmp_path) == tables(unbroken)
