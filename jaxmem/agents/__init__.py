@@ -1,7 +1,7 @@
 """Agents: one algorithm a file, each a frozen dataclass of pure functions over one frozen state."""
 
 from jaxmem.agents.base import Agent, AgentOptions, AgentState, Decision, EpisodeAgent, UnrollAgent
-from jaxmem.agents.registry import exchange, options, registered_agents
+from jaxmem.agents.registry import exchange, options, register, registered_agents
 from jaxmem.agents.unroll import Unroll
 
 __all__ = [
@@ -14,5 +14,6 @@ __all__ = [
     "UnrollAgent",
     "exchange",
     "options",
+    "register",
     "registered_agents",
 ]

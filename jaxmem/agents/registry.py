@@ -7,15 +7,37 @@ from jaxmem.agents.base import AgentOptions
 from jaxmem.agents.ddqn import DoubleDQNOptions
 from jaxmem.agents.sac_discrete import SACDiscreteOptions
 from jaxmem.agents.vtrace import VTraceOptions
-from jaxmem.config import lookup, replace
+from jaxmem.config import ConfigError, lookup, replace
 
-_AGENTS: dict[str, type[AgentOptions]] = {
-    "ddqn": DoubleDQNOptions,
-    "sac_discrete": SACDiscreteOptions,
-    "vtrace": VTraceOptions,
-}
+_AGENTS: dict[str, type[AgentOptions]] = {}
 
-registered_agents = list(_AGENTS)
+registered_agents: list[str] = []
+"""Names that `options` and `exchange` take, in order of registration."""
+
+
+def register(options: type[AgentOptions]) -> None:
+    """Make an algorithm known to `options`, `exchange` and the command line's `--agent`, as its options' `name`.
+
+    Args:
+        options: a subclass of `AgentOptions` whose fields all have defaults, that of `name` being a new name.
+
+    Raises:
+        ConfigError: `options` is not such a class.
+    """
+    if not (isinstance(options, type) and issubclass(options, AgentOptions)):
+        raise ConfigError(f"agent is {options!r}: allowed is a subclass of jaxmem.agents.AgentOptions")
+    try:
+        name = options().name
+    except TypeError as error:
+        raise ConfigError(f"{options.__name__}: allowed is a class whose fields all have defaults ({error})") from error
+    if name in _AGENTS:
+        raise ConfigError(f"agent {name!r} is registered already: allowed is a new name")
+    _AGENTS[name] = options
+    registered_agents.append(name)
+
+
+for _options in (DoubleDQNOptions, SACDiscreteOptions, VTraceOptions):
+    register(_options)
 
 
 def options(name: str, **changes: Any) -> AgentOptions:

@@ -75,12 +75,12 @@ def _integer(text: str, low: int) -> int:
 
 
 def add_file_option(parser: Parser) -> None:
-    """Let a command take the file that registers a user's own environments."""
+    """Let a command take the file that registers a user's own parts."""
     parser.add_argument(
         "--file",
         type=Path,
         metavar="FILE.py",
-        help="the experiment file that the run came from, if it registers an environment of its own",
+        help="the experiment file that the run came from, if it registers parts of its own",
     )
 
 

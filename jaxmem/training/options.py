@@ -114,10 +114,15 @@ class RunConfig(Config):
     def from_json(data: Any) -> "RunConfig":
         """Rebuild and check a configuration; raises `ConfigError` if it is not one."""
         try:
-            if data["env"]["id"] not in envs.registered_envs:
-                raise ConfigError(
-                    f"the run's environment {data['env']['id']!r} is not registered: --file names the file that does it"
-                )
+            for kind, name, known in (
+                ("environment", data["env"]["id"], envs.registered_envs),
+                ("core", data["core"]["name"], cores.registered_cores),
+                ("agent", data["agent"]["name"], agents.registered_agents),
+            ):
+                if name not in known:
+                    raise ConfigError(
+                        f"the run's {kind} {name!r} is not registered: --file names the file that does it"
+                    )
             data = dict(data)
             env, core, agent = dict(data.pop("env")), dict(data.pop("core")), dict(data.pop("agent"))
             network = replace(NetworkOptions(), **_tuples(data.pop("network")))

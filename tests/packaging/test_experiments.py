@@ -9,6 +9,7 @@ import pytest
 
 import jaxmem
 from jaxmem import experiment
+from jaxmem.config import ConfigError
 from jaxmem.cores import registered_cores
 from jaxmem.training import RunConfig
 
@@ -35,6 +36,16 @@ def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: st
             config = item.config(preset, core)
             assert config.core.name == core
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "kind"), [("env", "id", "environment"), ("core", "name", "core"), ("agent", "name", "agent")]
+)
+def test_a_run_of_a_users_parts_asks_for_the_file_that_registers_them(part: str, field: str, kind: str):
+    data = SHIPPED["quickstart"].config().to_json()
+    data[part][field] = "mine"
+    with pytest.raises(ConfigError, match=f"^the run's {kind} 'mine' is not registered: --file names the file"):
+        RunConfig.from_json(data)
 
 
 def test_version_is_the_same_everywhere():
