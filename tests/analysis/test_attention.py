@@ -20,13 +20,12 @@ from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
 
 TIME, BATCH, WIDTH, WINDOW = 7, 3, 8, 5
-QUICK: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
 
 
 def core_and_parameters() -> tuple[cores.Core, Any]:
     core = cores.make("gpt", WIDTH, WINDOW, layers=2, heads=2, positions="rotary", init_std=0.5)
     x, start = jnp.zeros((1, 1, WIDTH)), jnp.ones((1, 1), bool)
-    init = jax.jit(lambda key: core.init(key, None, x, start, method="unroll"), compiler_options=QUICK)
+    init = jax.jit(lambda key: core.init(key, None, x, start, method="unroll"))
     return core, init(jax.random.key(0))
 
 
@@ -41,7 +40,7 @@ def sequence(time: int = TIME) -> tuple[jax.Array, jax.Array]:
 
 def unroll(core: cores.Core, params: Any, state: Any, x: jax.Array, start: jax.Array, **options: Any) -> Any:
     # Traced anew by every call, so that what a test puts in place of a function is seen.
-    apply = jax.jit(lambda *inputs: core.apply(*inputs, method="unroll", **options), compiler_options=QUICK)
+    apply = jax.jit(lambda *inputs: core.apply(*inputs, method="unroll", **options))
     return apply(params, state, x, start)
 
 
@@ -99,7 +98,7 @@ def untrained(**changes: Any) -> tuple[Program, Run]:
     program = Program(small_config(**changes))
     keys = jax.random.split(jax.random.key(0), program.config.seeds)
     rest: Any = {field.name: None for field in fields(Run) if field.name != "agent"}
-    return program, Run(agent=jax.jit(jax.vmap(program.agent.init), compiler_options=QUICK)(keys), **rest)
+    return program, Run(agent=jax.jit(jax.vmap(program.agent.init))(keys), **rest)
 
 
 def test_attention_of_a_run():

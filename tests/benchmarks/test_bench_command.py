@@ -15,14 +15,6 @@ from jaxmem.config import ConfigError
 from jaxmem.cores import registered_cores
 
 
-@pytest.fixture(autouse=True)
-def quick_compilation():
-    """Nothing here has to be fast but the compiler."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
-
-
 def tables(path):
     """The tables of a Markdown file by heading: rows of cells by column name."""
     found = {}

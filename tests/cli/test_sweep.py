@@ -8,7 +8,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import jax
 import pytest
 
 from jaxmem.cli import sweep as sweep_command
@@ -31,24 +30,18 @@ class Killed(BaseException):
 
 
 @pytest.fixture(autouse=True)
-def compiled_once(monkeypatch, tmp_path):
-    """Configurations share a program where nothing that is compiled differs, and it is hardly optimised."""
+def compiled_once(monkeypatch):
+    """Configurations share a program where nothing that is compiled differs."""
 
     def quickly(program, *, resume):
         del resume
         loop = replace(program.config.loop, stop_return=None, stop_evals=3)
         key = json.dumps(replace(program.config, seed=0, loop=loop).to_json())
         if key not in PROGRAMS:
-            jax.config.update("jax_disable_most_optimizations", True)
-            try:
-                PROGRAMS[key] = compiled.compile_program(program, resume=False)
-            finally:
-                jax.config.update("jax_disable_most_optimizations", False)
+            PROGRAMS[key] = compiled.compile_program(program, resume=False)
         return PROGRAMS[key]
 
     monkeypatch.setattr(train, "compile_program", quickly)
-    # Set by the user, so that it is left alone.
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 

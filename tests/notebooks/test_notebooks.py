@@ -15,11 +15,6 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 BADGE = "https://colab.research.google.com/github/jaxmem/jaxmem/blob/main/notebooks/"
-# Notebooks of seconds, most of which would go into compiling.
-QUICK = {
-    "JAXMEM_NOTEBOOK_QUICK": "1",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
-}
 
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
@@ -51,7 +46,7 @@ def test_notebook_runs(tmp_path, monkeypatch, path):
     resources = {"metadata": {"path": str(work)}}
     client = NotebookClient(notebook, resources=resources, kernel_manager_class=ThisInterpreter, timeout=300)
     # Raises with the cell and its traceback where one fails.
-    client.execute(env=os.environ | QUICK)
+    client.execute(env=os.environ | {"JAXMEM_NOTEBOOK_QUICK": "1"})
     errors = [o for cell in notebook.cells for o in cell.get("outputs", []) if o.get("name") == "stderr"]
     assert errors == []
 
