@@ -24,7 +24,7 @@ from jaxmem.agents.base import (
 )
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
-from jaxmem.losses import REWARD_CLIPS, clip_rewards, entropy, masked_mean, taken, vtrace
+from jaxmem.losses import REWARD_CLIPS, clip_rewards, entropy, log_barrier, masked_mean, taken, vtrace
 from jaxmem.networks import Inputs, NetworkParts, PolicyValue
 
 
@@ -55,6 +55,8 @@ class VTraceOptions(AgentOptions):
     """weight of the value loss, half the squared error"""
     entropy_cost: float = number(0.0006, 0)
     """weight of the policy's entropy"""
+    barrier_cost: float = number(0.0, 0)
+    """weight of the policy's log barrier, which keeps every action possible; see `jaxmem.losses.log_barrier`"""
     normalize_advantages: bool = flag(False)
     """shift and scale the advantages of a batch to mean 0 and deviation 1"""
     reward_clip: str = choice("abs_one", REWARD_CLIPS)
@@ -87,7 +89,7 @@ class VTrace(NetAgent):
     """The actor-critic of IMPALA (Espeholt et al. 2018, arXiv:1802.01561), acting and learning in turns.
 
     Loss, over all steps in which something was done: the policy's log-probability times `losses.vtrace`'s advantage,
-    half the squared error of the value, and the entropy.
+    half the squared error of the value, the policy's entropy and its log barrier.
     """
 
     options: VTraceOptions
@@ -98,6 +100,7 @@ class VTrace(NetAgent):
         "policy_loss",
         "value_loss",
         "entropy",
+        "barrier",
         "value",
         "ratio",
         "grad_norm",
@@ -174,11 +177,11 @@ class VTrace(NetAgent):
             "policy_loss": masked_mean(-log_prob * advantage, mask),
             "value_loss": masked_mean(0.5 * jnp.square(target - value[:-1]), mask),
             "entropy": masked_mean(entropy(logits[:-1]), mask),
+            "barrier": masked_mean(log_barrier(logits[:-1]), mask),
             "value": masked_mean(value[:-1], mask),
             "ratio": masked_mean(ratio, mask),
         }
-        loss = (
-            means["policy_loss"] + options.baseline_cost * means["value_loss"] - options.entropy_cost * means["entropy"]
-        )
+        kept_open = options.entropy_cost * means["entropy"] + options.barrier_cost * means["barrier"]
+        loss = means["policy_loss"] + options.baseline_cost * means["value_loss"] - kept_open
         scale = jnp.sum(mask) if options.reduce == "sum" else 1
         return scale * loss, {"loss": loss} | means

@@ -6,6 +6,7 @@ from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
 from jaxmem.losses.sac_discrete import (
     clipped_log_softmax,
     entropy,
+    log_barrier,
     sac_policy_loss,
     soft_lambda_returns,
     temperature_loss,
@@ -21,6 +22,7 @@ __all__ = [
     "clipped_log_softmax",
     "double_q_lambda",
     "entropy",
+    "log_barrier",
     "masked_mean",
     "sac_policy_loss",
     "soft_lambda_returns",

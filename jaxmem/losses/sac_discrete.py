@@ -29,6 +29,16 @@ def entropy(logits: jax.Array) -> jax.Array:
     return -jnp.sum(jax.nn.softmax(logits) * clipped_log_softmax(logits), axis=-1)
 
 
+def log_barrier(logits: jax.Array) -> jax.Array:
+    """Mean over the actions of the log-probability, of float logits [..., A]: [...]; -log A for the uniform policy.
+
+    Up to a constant it is minus the relative entropy of the uniform policy to this one. Unlike the entropy's, its
+    gradient does not fade where a probability is small: each is pushed up by 1 / A (Agarwal et al. 2021,
+    arXiv:1908.00261, section 5).
+    """
+    return jnp.mean(jax.nn.log_softmax(logits), axis=-1)
+
+
 def soft_lambda_returns(
     r_t: jax.Array,
     discount_t: jax.Array,

@@ -141,7 +141,7 @@ def outputs() -> tuple[Unroll, np.ndarray, np.ndarray, np.ndarray]:
 )
 def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(outputs, options):
     unroll, log_p, value, mask = outputs
-    agent = make_agent(**PLAIN, entropy_cost=0.2, baseline_cost=0.3, **options)
+    agent = make_agent(**PLAIN, entropy_cost=0.2, barrier_cost=0.1, baseline_cost=0.3, **options)
     settings = agent.options
     log_prob = np.take_along_axis(log_p[:-1], np.asarray(unroll.action)[..., None], -1)[..., 0]
     rho = np.exp(log_prob - np.asarray(unroll.log_prob)) * mask
@@ -159,7 +159,8 @@ def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(outputs, options):
     if settings.normalize_advantages:
         advantage = (advantage - advantage[mask].mean()) / advantage[mask].std()
     entropy = -(np.exp(log_p) * log_p).sum(-1)[:-1]
-    losses = -log_prob * advantage + 0.3 * 0.5 * (target[:-1] - value[:-1]) ** 2 - 0.2 * entropy
+    barrier = log_p.mean(-1)[:-1]
+    losses = -log_prob * advantage + 0.3 * 0.5 * (target[:-1] - value[:-1]) ** 2 - 0.2 * entropy - 0.1 * barrier
     expected = losses[mask].mean() if settings.reduce == "mean" else losses[mask].sum()
     loss, metrics = agent.loss(random_state(agent).params, unroll, jax.random.key(0))
     np.testing.assert_allclose(loss, expected, rtol=1e-5)

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxmem.losses import clipped_log_softmax, entropy, sac_policy_loss, soft_lambda_returns, temperature_loss
+from jaxmem.losses import (
+    clipped_log_softmax,
+    entropy,
+    log_barrier,
+    sac_policy_loss,
+    soft_lambda_returns,
+    temperature_loss,
+)
 
 STEPS, ACTIONS = 7, 3
 RNG = np.random.default_rng(0)
@@ -125,3 +132,12 @@ def test_wrong_shapes_are_refused():
             soft_lambda_returns(*arguments)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):
         sac_policy_loss(f32(LOGITS), f32(Q[0]), TEMPERATURE)
+
+
+def test_the_log_barrier_pushes_small_probabilities_as_hard_as_large_ones():
+    logits = jnp.array([0.0, 3.0, 20.0])
+    p = np.exp(np.asarray(logits, np.float64))
+    p /= p.sum()
+    np.testing.assert_allclose(log_barrier(logits), np.log(p).mean(), rtol=1e-5)
+    np.testing.assert_allclose(jax.grad(lambda x: log_barrier(x).sum())(logits), 1 / 3 - p, atol=1e-6)
+    np.testing.assert_allclose(log_barrier(jnp.zeros(4)), -np.log(4), rtol=1e-6)

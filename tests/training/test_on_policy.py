@@ -1,0 +1,134 @@
+"""The loop of agents that learn from their own latest steps, in whole episodes and in unrolls."""
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+from support import assert_same_bits, small_config
+
+from jaxmem import agents, cores, envs
+from jaxmem.agents import registered_agents
+from jaxmem.config import ConfigError
+from jaxmem.training import LoopOptions, RunConfig
+from jaxmem.training.loop import Program
+
+ROWS, UNROLL = 4, 7
+
+
+def config(unroll: int | None, **changes: Any) -> RunConfig:
+    settings: dict[str, Any] = dict(
+        env=envs.options("CartPole-v1", max_steps_in_episode=12),
+        core=cores.options("gru", width=8),
+        agent=agents.options("vtrace"),
+        loop=LoopOptions(episodes=40, collect=ROWS, updates=2, unroll=unroll, eval_every=8, eval_episodes=4),
+    )
+    return small_config(**(settings | changes))
+
+
+@pytest.fixture(scope="module", params=[None, UNROLL], ids=["whole", "unroll"])
+def program(request) -> Program:
+    return Program(config(request.param))
+
+
+@pytest.fixture(scope="module")
+def compiled(program):
+    return jax.jit(program.init), jax.jit(program.iterate)
+
+
+@pytest.fixture(scope="module")
+def fresh(compiled):
+    return compiled[0](jax.random.key(0))
+
+
+def test_nothing_was_played_at_first(fresh):
+    for counter in (fresh.iterations, fresh.episodes, fresh.env_steps, fresh.updates):
+        np.testing.assert_array_equal(counter, [0, 0])
+
+
+def test_counters_and_window_add_up(program, compiled, fresh):
+    run = compiled[1](fresh, 3)
+    np.testing.assert_array_equal(run.iterations, [3, 3])
+    np.testing.assert_array_equal(run.updates, [6, 6])
+    np.testing.assert_array_equal(run.window.updates, [6, 6])
+    np.testing.assert_array_equal(run.window.episodes, run.episodes)
+    # A reward of 1 a step.
+    np.testing.assert_array_equal(run.window.outcomes["return"], run.window.outcomes["length"])
+    if program.config.loop.unroll is None:
+        np.testing.assert_array_equal(run.episodes, [3 * ROWS] * 2)
+        np.testing.assert_array_equal(run.env_steps, run.window.outcomes["length"])
+    else:
+        # Every step is taken but those that show an episode's last observation.
+        assert (np.asarray(run.env_steps) <= 3 * ROWS * UNROLL).all()
+        assert (np.asarray(run.env_steps) > 2 * ROWS * UNROLL).all()
+        under_way = np.asarray(run.experience.length).sum(axis=1)
+        np.testing.assert_array_equal(run.env_steps, run.window.outcomes["length"] + under_way)
+    assert np.isfinite(np.asarray(run.window.metrics["loss"])).all()
+    # Ratios are 1 on first use and no longer on the second.
+    assert (np.abs(np.asarray(run.window.metrics["ratio"]) / 6 - 1) > 1e-5).all()
+
+
+def test_chunks_of_any_length_reach_the_same_bits(compiled, fresh):
+    iterate = compiled[1]
+    assert_same_bits(iterate(fresh, 3), iterate(iterate(fresh, 1), 2))
+
+
+def test_the_step_size_has_fallen_to_nothing_at_the_end(compiled, fresh):
+    """Ten iterations are planned; the eleventh would learn nothing."""
+    iterate = compiled[1]
+    planned = iterate(fresh, 10)
+    after = iterate(planned, 1)
+    for a, b in zip(jax.tree.leaves(after.agent.params), jax.tree.leaves(planned.agent.params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+    assert_same_bits(after.updates, planned.updates + 2)
+
+
+def test_unrolls_are_for_agents_that_learn_from_them():
+    with pytest.raises(ConfigError, match=r"^loop.unroll is 7: ddqn learns from whole episodes, allowed is none$"):
+        config(UNROLL, agent=agents.options("ddqn"))
+
+
+def test_counts_that_overflow_are_told_in_one_line():
+    loop = LoopOptions(episodes=2**30, collect=1, unroll=1000)
+    with pytest.raises(ConfigError, match="with 1000 steps each a run has at most 2147483 of them"):
+        Program(config(None, loop=loop))
+
+
+FAMILIES = {
+    "classic": ["CartPole-v1", "Acrobot-v1", "MountainCar-v0"],
+    "bsuite": ["Catch-bsuite", "DeepSea-bsuite", "MemoryChain-bsuite", "UmbrellaChain-bsuite"],
+    "minatar": ["Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"],
+}
+
+
+@pytest.mark.parametrize(
+    ("env_id", "agent"),
+    [(env_id, "vtrace") for ids in FAMILIES.values() for env_id in ids]
+    + [(ids[0], agent) for ids in FAMILIES.values() for agent in registered_agents if agent != "vtrace"],
+)
+def test_gymnaxs_tasks_fit_every_agent_and_pictures_get_the_cnn(env_id, agent):
+    """Traced, which finds every shape and type that does not fit; what runs is tried above and in the loop's tests."""
+    loop = LoopOptions(
+        episodes=4,
+        collect=2,
+        updates=1,
+        random_episodes=2,
+        replay_steps=1,
+        replay_episodes_min=2,
+        unroll=3 if agent == "vtrace" else None,
+    )
+    program = Program(
+        config(
+            None,
+            env=envs.options(env_id, **({} if "bsuite" in env_id else {"max_steps_in_episode": 5})),
+            core=cores.options("mlp", width=8),
+            agent=agents.options(agent),
+            loop=loop,
+            seeds=1,
+        )
+    )
+    run = jax.eval_shape(program.init, jax.random.key(0))
+    after = jax.eval_shape(program.iterate, run, 1)
+    assert jax.tree.structure(after) == jax.tree.structure(run)
+    names = {"/".join(str(part.key) for part in path) for path, _ in jax.tree.leaves_with_path(run.agent.params)}
+    assert any("embedding/obs/conv_0" in name for name in names) == ("MinAtar" in env_id)
