@@ -8,6 +8,7 @@ from typing import Any, ClassVar, cast
 import jax.numpy as jnp
 
 from jaxmem.config import Config, ConfigError, choice, integer, text
+from jaxmem.cores import memax
 from jaxmem.cores.gpt import GPT
 from jaxmem.cores.gru import GRU
 from jaxmem.cores.lru import LRU
@@ -27,11 +28,12 @@ _CORES: dict[str, type[Core]] = {
     "gru": GRU,
     "lru": LRU,
     "mingru": MinGRU,
+    "memax": memax.Memax,
     "mlp": MLP,
 }
 
-registered_cores: list[str] = list(_CORES)
-"""Names that `make` and `options` take, in order of registration."""
+registered_cores: list[str] = [name for name in _CORES if name != "memax" or memax.is_installed()]
+"""Names that `make` and `options` take, in order of registration; memax only where it is installed."""
 
 _GIVEN_LATER = ("max_length", "dtype")
 
@@ -129,7 +131,7 @@ def needs_equal_width(name: str) -> bool:
 
 def _module(name: str) -> type[Core]:
     if name not in _CORES:
-        raise ConfigError(f"core.name is {name!r}: allowed is one of {', '.join(_CORES)}")
+        raise ConfigError(f"core.name is {name!r}: allowed is one of {', '.join(registered_cores)}")
     return _CORES[name]
 
 

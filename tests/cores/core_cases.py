@@ -6,7 +6,7 @@ from typing import Any
 import jax
 
 from jaxmem import cores
-from jaxmem.cores import law
+from jaxmem.cores import law, memax
 from jaxmem.cores.law import QUICK, outputs, random_parameters, staggered
 
 __all__ = [
@@ -45,6 +45,9 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "rmt-valve": ("rmt", {"segment": 3, "tokens": 2, "valve": True, "layers": 2, "heads": 2}),
     "rmt-control": ("rmt", {"segment": 3, "tokens": 0}),
 }
+if memax.is_installed():
+    # Its other cells are in a slow test.
+    CASES["memax-learned-state"] = ("memax", {"cell": "Spherical"})
 REMEMBERING = [name for name in CASES if name not in ("mlp", "rmt-control")]
 
 

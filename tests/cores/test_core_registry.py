@@ -18,11 +18,11 @@ def test_names():
 @pytest.fixture
 def names():
     """Names and cores as they are; what a test registers is forgotten after it."""
-    before = dict(registry._CORES)
+    known, named = dict(registry._CORES), list(cores.registered_cores)
     yield
     registry._CORES.clear()
-    registry._CORES.update(before)
-    cores.registered_cores[:] = before
+    registry._CORES.update(known)
+    cores.registered_cores[:] = named
     registry._options_class.cache_clear()
 
 
