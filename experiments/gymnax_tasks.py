@@ -16,7 +16,7 @@ def minatar(core: str, env_id: str) -> RunConfig:
     return RunConfig(
         env=envs.options(env_id),
         core=best_core(core, width=128),
-        agent=vtrace_recipe(discount=0.99, td_lambda=0.95, learning_rate_end=0.0),
+        agent=vtrace_recipe(discount=0.99, entropy_cost=0.01, barrier_cost=0.0, learning_rate_end=0.0),
         network=NetworkOptions(cnn_channels=(16,), cnn_kernel=3, obs_embed=128, action_embed=0, head=(128,)),
         loop=LoopOptions(
             episodes=2500 * 128,
@@ -30,7 +30,7 @@ def minatar(core: str, env_id: str) -> RunConfig:
 
 
 def memory_chain(core: str, length: int) -> RunConfig:
-    """64 rows, played on for 32 steps an iteration with their memory carried, and four updates on them."""
+    """64 rows, played on for 32 steps an iteration with their memory carried, and one update on them."""
     return RunConfig(
         env=envs.options("MemoryChain-bsuite", memory_length=length),
         core=best_core(core, width=64),
@@ -40,7 +40,6 @@ def memory_chain(core: str, length: int) -> RunConfig:
             episodes=2000 * 64,
             collect=64,
             unroll=32,
-            updates=4,
             eval_every=20 * 64,
             eval_episodes=64,
             stop_return=0.98,

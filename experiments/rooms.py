@@ -72,7 +72,7 @@ def best(core: str, env: EnvOptions) -> RunConfig:
 
 
 def vtrace(core: str, env: EnvOptions) -> RunConfig:
-    """The same with V-trace: 64 whole episodes an iteration, four updates on all of them, Monte-Carlo returns."""
+    """The same with V-trace: 64 whole episodes an iteration, and one update on all of them."""
     return RunConfig(
         env=env,
         core=best_core(core, width=64),
@@ -81,7 +81,6 @@ def vtrace(core: str, env: EnvOptions) -> RunConfig:
         loop=LoopOptions(
             episodes=VTRACE_EPISODES,
             collect=64,
-            updates=4,
             eval_every=1280,
             eval_episodes=64,
             stop_success=0.98,

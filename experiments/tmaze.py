@@ -75,7 +75,7 @@ def best(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
 
 
 def vtrace(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
-    """The same with V-trace: 64 whole episodes an iteration, four updates on all of them, Monte-Carlo returns."""
+    """The same with V-trace: 64 whole episodes an iteration, and one update on all of them."""
     return RunConfig(
         env=envs.options(env_id, length=length),
         core=best_core(core, width=64),
@@ -84,7 +84,6 @@ def vtrace(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
         loop=LoopOptions(
             episodes=episodes,
             collect=64,
-            updates=4,
             eval_every=1280,
             eval_episodes=64,
             stop_return=0.98,
