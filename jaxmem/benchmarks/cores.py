@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmem import agents, cores, envs
-from jaxmem.agents import Agent
+from jaxmem.agents.ddqn import DoubleDQN
 from jaxmem.benchmarks.program import Program, build
 from jaxmem.benchmarks.timing import Repeats, Timing, interleave
 from jaxmem.networks import Inputs, MemoryNet, NetworkOptions, first_inputs, parameter_count
@@ -97,7 +97,7 @@ class Figures:
     learning: Learning
 
 
-def make_agent(bench: CoreBench, case: Case) -> Agent:
+def make_agent(bench: CoreBench, case: Case) -> DoubleDQN:
     """Double DQN for a passive T-Maze of `case.length` steps, as the training loop makes it."""
     options = {} if case.dropout is None else {"dropout": case.dropout}
     config = RunConfig(
@@ -107,12 +107,14 @@ def make_agent(bench: CoreBench, case: Case) -> Agent:
         network=NetworkOptions(obs_embed=bench.width - bench.width // 2, action_embed=bench.width // 2),
         loop=LoopOptions(episodes=1),
     )
-    return loop.Program(config).agent
+    agent = loop.Program(config).agent
+    assert isinstance(agent, DoubleDQN)
+    return agent
 
 
 def measure(bench: CoreBench, case: Case) -> Figures:
     """Compile and time acting and learning."""
-    agent: Any = make_agent(bench, case)
+    agent = make_agent(bench, case)
     # One compilation instead of one an operation.
     state = jax.jit(agent.init)(jax.random.key(0))
     return Figures(

@@ -85,6 +85,6 @@ def test_the_operations_of_a_transformers_update_agree_with_those_that_xla_count
     case = Case("gpt", 0.0, 16)
     agent = make_agent(bench, case)
     state = jax.eval_shape(agent.init, jax.random.key(0))
-    episodes = episodes_like(agent.example, case.length, bench.batch_size)  # type: ignore[attr-defined]
+    episodes = episodes_like(agent.example, case.length, bench.batch_size)
     program = build(agent.update, state, episodes, jax.random.key(0))
     assert 0.9 * program.xla_flops < program.flops <= program.xla_flops

@@ -35,7 +35,7 @@ def chained(seed: int = 0) -> dict[str, Any]:
     return data
 
 
-def float32(data: dict[str, np.ndarray]) -> dict[str, Any]:
+def float32(data: dict[str, Any]) -> dict[str, Any]:
     return {name: jnp.asarray(values, jnp.float32) for name, values in data.items()}
 
 
@@ -112,9 +112,9 @@ def test_wrong_shapes_and_types_are_refused():
     with pytest.raises(AssertionError):
         vtrace(**(data | {"r_t": data["r_t"][:-1]}))
     with pytest.raises(AssertionError):
-        vtrace(**(data | {"rho_tm1": jnp.ones(STEPS, jnp.int32)}))
+        vtrace(**(data | {"v_tm1": data["v_tm1"][None]}))
     with pytest.raises(AssertionError):
-        vtrace(**{name: values[None] for name, values in data.items()})
+        vtrace(**data | {"v_tm1": data["v_tm1"][None]})
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,8 @@ def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: st
     assert item.description
     assert set(item.cores) <= set(registered_cores)
     for preset in item.presets:
-        for core in registered_cores:
+        # Presets besides these two may be about one core alone.
+        for core in registered_cores if preset in ("best", "paper", "vtrace") else item.cores:
             config = item.config(preset, core)
             assert config.core.name == core
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config

@@ -1,0 +1,53 @@
+"""What a recurrent-memory transformer needs to remember across segments: memory tokens, and gradients through them."""
+
+from functools import partial
+
+from jaxmem import cores, envs
+from jaxmem.config import ConfigError
+from jaxmem.experiment import Experiment, vtrace_recipe
+from jaxmem.networks import NetworkOptions
+from jaxmem.training import LoopOptions, RunConfig
+
+SEGMENT = 5
+SEGMENTS = (1, 2, 5, 10)
+
+# What each preset changes in the core.
+ARMS = {"best": {}, "cut": {"gradient_segments": 0}, "blind": {"tokens": 0}}
+
+DIFFERENCE = (
+    "not of the paper; 'cut' lets no gradient cross the border of a segment, as the code of RATE does, 'blind' has no "
+    "memory tokens"
+)
+
+
+def config(core: str, segments: int, arm: str) -> RunConfig:
+    """A bit is seen in the first step and asked for in the first step of a segment that is `segments` later."""
+    options = {"segment": SEGMENT, "dropout": 0.0, "init_std": 0.1, **ARMS[arm]} if core == "rmt" else {}
+    if ARMS[arm] and core != "rmt":
+        raise ConfigError(f"preset {arm} is about memory tokens: allowed is the core rmt, not {core}")
+    return RunConfig(
+        env=envs.options("MemoryLength-v0", length=SEGMENT * segments + 1),
+        core=cores.options(core, width=64, **options),
+        agent=vtrace_recipe(),
+        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        loop=LoopOptions(
+            episodes=64 * 1500,
+            collect=64,
+            eval_every=64 * 25,
+            eval_episodes=64,
+            stop_success=0.98,
+            checkpoint_every=20,
+        ),
+    )
+
+
+EXPERIMENTS = [
+    Experiment(
+        name=f"segments_{segments}",
+        description=f"name a bit that was seen {segments} segment{'s' if segments > 1 else ''} ago",
+        presets={arm: partial(config, segments=segments, arm=arm) for arm in ARMS},
+        difference=DIFFERENCE,
+        cores=("rmt",),
+    )
+    for segments in SEGMENTS
+]
