@@ -42,7 +42,8 @@ class RMT(Transformer):
         segment: steps of a segment.
         tokens: memory tokens; 0 is a control whose segments know nothing of each other.
         valve: new memory is what the old one finds, by attention, in the tokens' outputs: the memory retention valve of
-            RATE (Cherepanov et al. 2023, arXiv:2306.09459).
+            RATE (Cherepanov et al. 2023, arXiv:2306.09459). It has no residual path: over ten
+            segments, later steps drown a cue about three times as deep at first, and not every run learns it.
         gradient_segments: how many borders of segments gradients cross at most, cut on the episode's own clock; none
             cuts nowhere. 0 is what RATE's released code does, whose valve then gets no gradient at all.
     """
