@@ -44,7 +44,7 @@ class Cells:
             How many cells failed.
 
         Raises:
-            Interrupted: after a stop that was asked for; what was trained is saved.
+            Interrupted: after a stop that was asked for while cells were left; what was trained is saved.
             OSError: if the table cannot be written.
         """
         schedule = Schedule(self.steps)
@@ -66,7 +66,7 @@ class Cells:
             table[index] = row_of(self.choices[index], rows, FAILED if rows is None else DONE)
             schedule.finish(index, rows[-1]["wall_s"] if rows else None)
             self._write(table)
-            if stop.asked:
+            if stop.asked and index != todo[-1]:
                 raise Interrupted
         return sum(row[-1] == FAILED for row in table)
 

@@ -111,8 +111,10 @@ def test_seeds_that_reach_the_bound_are_counted(tmp_path):
     assert [row["seeds solved"] for row in rows] == ["2", "2"]
 
 
-@pytest.mark.parametrize("chunk", [4, 6], ids=["at an end", "amidst"])
-def test_stopped_and_gone_on_with(chunk, unbroken, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize(
+    ("chunk", "last"), [(4, "open"), (6, "open"), (8, "done")], ids=["at an end", "amidst", "at the end of all"]
+)
+def test_stopped_and_gone_on_with(chunk, last, unbroken, tmp_path, capsys, monkeypatch):
     original, count = train._Session._chunk, [0]
 
     def counted(self):
@@ -124,10 +126,10 @@ def test_stopped_and_gone_on_with(chunk, unbroken, tmp_path, capsys, monkeypatch
     # One iteration a call: four calls a cell.
     monkeypatch.setattr(train, "_CALL_SECONDS", 0.0)
     monkeypatch.setattr(train._Session, "_chunk", counted)
-    assert sweep(tmp_path) == 130
-    output = capsys.readouterr().out
-    assert "go on with the same command: jaxmem sweep" in output.splitlines()[-1]
-    assert states(tmp_path) == ["done", "open"]
+    assert sweep(tmp_path) == (130 if last == "open" else 0)
+    said = "go on with the same command: jaxmem sweep" if last == "open" else "sweep folder: "
+    assert said in capsys.readouterr().out.splitlines()[-1]
+    assert states(tmp_path) == ["done", last]
     assert sweep(tmp_path) == 0
     assert count[0] == 8
     assert tables(tmp_path) == tables(unbroken)
