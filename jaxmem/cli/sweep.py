@@ -88,7 +88,7 @@ def _cells(asked: dict[str, Any], options: argparse.Namespace, asks_help: bool) 
             words = [f"{kind} {name}" for kind, name in (("preset", preset), ("core", core), ("agent", agent)) if name]
             raise ConfigError(f"{' '.join([item.name, *words])}: {error}") from error
         choices.append(choice)
-        steps.append(choice.config.loop.episodes * program.task.horizon)
+        steps.append(choice.config.most_steps(program.task.horizon))
     name, times = Counter(map(cell_name, choices)).most_common(1)[0]
     if times > 1:
         raise ConfigError(f"{times} cells would be called {name}: allowed is each combination once")

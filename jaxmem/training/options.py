@@ -75,6 +75,10 @@ class LoopOptions(Config):
         given = {name: bound for name, bound in bounds.items() if bound is not None}
         return bool(given) and all(row[name] >= bound for row in rows for name, bound in given.items())
 
+    def steps_each(self, horizon: int) -> int:
+        """The most steps of what `episodes` counts: an episode of at most `horizon` steps, or an unroll."""
+        return horizon if self.unroll is None else self.unroll
+
     def replay_episodes(self, horizon: int) -> int:
         """Capacity of the replay in episodes of `horizon` steps."""
         return max(self.replay_episodes_min, math.ceil(self.replay_steps / horizon), self.collect, self.random_episodes)
@@ -140,13 +144,16 @@ class RunConfig(Config):
                 raise
             raise ConfigError(f"not the configuration of a run: {error!r}") from error
 
+    def most_steps(self, horizon: int) -> int:
+        """The most environment steps of a seed, in episodes of at most `horizon` steps, the random ones counted."""
+        loop = self.loop
+        episodes = loop.iterations * loop.collect + (0 if self.agent.on_policy else loop.random_episodes)
+        return episodes * loop.steps_each(horizon)
+
     def check_size(self, horizon: int) -> None:
         """Raise `ConfigError` if step counters would overflow."""
-        loop, on_policy = self.loop, self.agent.on_policy
-        episodes = loop.iterations * loop.collect + (0 if on_policy else loop.random_episodes)
-        horizon = horizon if loop.unroll is None else loop.unroll
-        steps = episodes * horizon
-        if loop.updates is None and not on_policy:
+        loop, steps, each = self.loop, self.most_steps(horizon), self.loop.steps_each(horizon)
+        if loop.updates is None and not self.agent.on_policy:
             updates = loop.updates_per_step * steps
         else:
             updates = loop.iterations * (1 if loop.updates is None else loop.updates)
@@ -154,8 +161,8 @@ class RunConfig(Config):
             raise ConfigError(f"loop.episodes is {loop.episodes}: with that a run makes over {_MAX_STEPS} updates")
         if steps > _MAX_STEPS:
             raise ConfigError(
-                f"loop.episodes is {loop.episodes}: with {horizon} steps each a run has at most "
-                f"{_MAX_STEPS // horizon} of them"
+                f"loop.episodes is {loop.episodes}: with {each} steps each a run has at most "
+                f"{_MAX_STEPS // each} of them"
             )
 
 

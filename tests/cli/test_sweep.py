@@ -135,6 +135,17 @@ def test_stopped_and_gone_on_with(chunk, last, unbroken, tmp_path, capsys, monke
     assert tables(tmp_path) == tables(unbroken)
 
 
+def test_the_end_is_expected_after_all_steps_that_are_played(tmp_path, monkeypatch):
+    class Expected(cells.Cells):
+        def train(self):
+            # 2500 unrolls of 32 steps in 128 rows; 8000 episodes and 32 random ones of at most 21 steps.
+            assert self.steps == [10_240_000, 8032 * 21]
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(sweep_command, "Cells", Expected)
+    assert main(["sweep", "minatar_breakout", "quickstart", "--runs", str(tmp_path)]) == 130
+
+
 def test_killed_wherever_it_writes(unbroken, tmp_path, monkeypatch):
     """Death in the midst of every write and before every folder and checkpoint that is made."""
     left = [0]
