@@ -89,8 +89,9 @@ class Segment(nn.Module):
             memory: the memory that comes in [B, m, D].
             number: int32 [B], the segment's number in its episode.
             x: inputs by slot [B, K, D]; those after a row's last step change no output before them.
-            cached: keys and values for the slots below `known`, whose inputs and outputs then mean nothing.
-            known: int32 [B].
+            cached: keys and values of earlier steps, and of the read tokens when the segment began. Where `known` is
+                not 0 they are taken as they are, as by `step`, whatever parameters made them.
+            known: int32 [B], the slots that are cached; their inputs and outputs then mean nothing.
             rng: key for dropout, or None.
 
         Returns:
@@ -99,7 +100,7 @@ class Segment(nn.Module):
         tokens, end = self.tokens, self.tokens + self.length
         memory = self._incoming(memory, number)
         slots = jnp.arange(end)
-        old = (slots >= tokens) & (slots < tokens + known[:, None])
+        old = (known[:, None] > 0) & (slots < tokens + known[:, None])
         mask = _segment_mask(tokens, self.length)
 
         def attention(

@@ -45,30 +45,38 @@ def test_without_tokens_nothing_crosses_a_border():
 
 
 def test_gradients_are_those_of_steps():
-    """The backward pass written out, over chunks, is what JAX derives from stepping."""
+    """The backward pass written out, over chunks, is what JAX derives from stepping, whoever made the first state."""
     time, batch = 9, 4
     core, params = make(valve=True, heads=2, gradient_segments=1)
     x, _ = sequence(2, time, batch)
     start = staggered(time, batch)
     weight = jax.random.normal(jax.random.key(0), (time, batch, WIDTH))
-    initial = core.initial_state(batch)
+    # Within a segment: its read tokens are what the old parameters made of them.
+    carried, _ = unroll(core, jax.tree.map(lambda p: 0.5 * p, params), None, x[:3], start[:3])
 
     def in_chunks(params, x, state):
-        loss = 0.0
+        loss, y = 0.0, []
         for chunk in (slice(0, 4), slice(4, time)):
             after: Any = core.apply(params, state, x[chunk], start[chunk], method="unroll")
-            state, y = after
-            loss += (y * weight[chunk]).sum()
-        return loss + state.memory.sum()
+            state, out = after
+            loss += (out * weight[chunk]).sum()
+            y.append(out)
+        return loss + state.memory.sum(), (jnp.concatenate(y), state.memory)
 
     def stepped(params, x, state):
         def body(state, inputs) -> Any:
             return core.apply(params, state, *inputs, method="step")
 
         after, y = jax.lax.scan(body, state, (x, start))
-        return (y * weight).sum() + after.memory.sum()
+        return (y * weight).sum() + after.memory.sum(), (y, after.memory)
 
-    chunked, expected = (compiled(jax.grad(f, argnums=(0, 1)))(params, x, initial) for f in (in_chunks, stepped))
+    def learn(f):
+        def loss(params, x, kept):
+            return f(params, x, carried._replace(memory=kept[0], layers=kept[1]))
+
+        return compiled(jax.grad(loss, argnums=(0, 1, 2), has_aux=True))(params, x, (carried.memory, carried.layers))
+
+    chunked, expected = learn(in_chunks), learn(stepped)
     for a, b in zip(jax.tree.leaves(chunked), jax.tree.leaves(expected), strict=True):
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * max(1.0, float(jnp.abs(b).max())))
 
