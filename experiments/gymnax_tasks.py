@@ -3,7 +3,7 @@
 from functools import partial
 
 from jaxmem import envs
-from jaxmem.experiment import Experiment, best_core, vtrace_recipe
+from jaxmem.experiment import Experiment, best_core, vtrace_preset, vtrace_recipe
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -31,20 +31,13 @@ def minatar(core: str, env_id: str) -> RunConfig:
 
 def memory_chain(core: str, length: int) -> RunConfig:
     """64 rows, played on for 32 steps an iteration with their memory carried, and one update on them."""
-    return RunConfig(
-        env=envs.options("MemoryChain-bsuite", memory_length=length),
-        core=best_core(core, width=64),
-        agent=vtrace_recipe(),
-        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
-        loop=LoopOptions(
-            episodes=2000 * 64,
-            collect=64,
-            unroll=32,
-            eval_every=20 * 64,
-            eval_episodes=64,
-            stop_return=0.98,
-            checkpoint_every=5,
-        ),
+    return vtrace_preset(
+        core,
+        # An episode takes length + 1 steps.
+        envs.options("MemoryChain-bsuite", memory_length=length, max_steps_in_episode=length + 2),
+        NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        unroll=32,
+        stop_return=0.98,
     )
 
 

@@ -4,9 +4,11 @@ from functools import partial
 
 from jaxmem import agents, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment, best_core
+from jaxmem.experiment import Experiment, best_core, vtrace_preset
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
+
+NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))
 
 
 def best(core: str, env: EnvOptions) -> RunConfig:
@@ -22,7 +24,7 @@ def best(core: str, env: EnvOptions) -> RunConfig:
             td_lambda=0.5,
             temperature=0.02,
         ),
-        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        network=NETWORK,
         loop=LoopOptions(
             episodes=30000,
             collect=16,
@@ -40,7 +42,10 @@ def experiment(name: str, asks: str, env: EnvOptions) -> Experiment:
     return Experiment(
         name=name,
         description=asks,
-        presets={"best": partial(best, env=env)},
+        presets={
+            "best": partial(best, env=env),
+            "vtrace": partial(vtrace_preset, env=env, network=NETWORK, stop_success=0.98),
+        },
         difference="not of the paper; one recipe for all probes",
         cores=("lstm", "gpt", "gru"),
     )

@@ -4,7 +4,7 @@ from functools import partial
 
 from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_recipe
+from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_preset
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -28,7 +28,7 @@ VISUAL_MATCH_DIFFERENCE = (
 
 # The most that the cheap recipe trains; it stops when it has solved the task.
 BEST_EPISODES = 60000
-VTRACE_EPISODES = 200_000
+NETWORK = NetworkOptions(obs_embed=64, action_embed=0, head=(64,))
 
 
 def paper(core: str, env: EnvOptions, episodes: int, layers: int) -> RunConfig:
@@ -57,7 +57,7 @@ def best(core: str, env: EnvOptions) -> RunConfig:
             batch_size=32,
             td_lambda=0.5,
         ),
-        network=NetworkOptions(obs_embed=64, action_embed=0, head=(64,)),
+        network=NETWORK,
         loop=LoopOptions(
             episodes=BEST_EPISODES,
             collect=16,
@@ -71,31 +71,13 @@ def best(core: str, env: EnvOptions) -> RunConfig:
     )
 
 
-def vtrace(core: str, env: EnvOptions) -> RunConfig:
-    """The same with V-trace: 64 whole episodes an iteration, and one update on all of them."""
-    return RunConfig(
-        env=env,
-        core=best_core(core, width=64),
-        agent=vtrace_recipe(),
-        network=NetworkOptions(obs_embed=64, action_embed=0, head=(64,)),
-        loop=LoopOptions(
-            episodes=VTRACE_EPISODES,
-            collect=64,
-            eval_every=1280,
-            eval_episodes=64,
-            stop_success=0.98,
-            checkpoint_every=20,
-        ),
-    )
-
-
 def experiment(name: str, asks: str, env: EnvOptions, episodes: int, layers: int) -> Experiment:
     return Experiment(
         name=name,
         description=asks,
         presets={
             "best": partial(best, env=env),
-            "vtrace": partial(vtrace, env=env),
+            "vtrace": partial(vtrace_preset, env=env, network=NETWORK, stop_success=0.98),
             "paper": partial(paper, env=env, episodes=episodes, layers=layers),
         },
         difference=VISUAL_MATCH_DIFFERENCE if "visual_match" in name else DIFFERENCE,

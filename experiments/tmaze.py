@@ -3,7 +3,7 @@
 from functools import partial
 
 from jaxmem import agents, cores, envs
-from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_recipe
+from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_preset
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -22,7 +22,8 @@ PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt, 0.5 for others) instead of one
 
 # The most that the cheap recipe trains; it stops when it has solved the maze.
 BEST_EPISODES = {PASSIVE: 60000, ACTIVE: 120000}
-VTRACE_EPISODES = 200_000
+
+NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))
 
 # Epsilon reaches 1/T after this many episodes: 250 updates.
 EXPLORING_EPISODES = 1000
@@ -60,7 +61,7 @@ def best(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
             epsilon_fraction=EXPLORING_EPISODES / episodes,
             separate_selector=False,
         ),
-        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        network=NETWORK,
         loop=LoopOptions(
             episodes=episodes,
             collect=16,
@@ -74,22 +75,9 @@ def best(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
     )
 
 
-def vtrace(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
-    """The same with V-trace: 64 whole episodes an iteration, and one update on all of them."""
-    return RunConfig(
-        env=envs.options(env_id, length=length),
-        core=best_core(core, width=64),
-        agent=vtrace_recipe(),
-        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
-        loop=LoopOptions(
-            episodes=episodes,
-            collect=64,
-            eval_every=1280,
-            eval_episodes=64,
-            stop_return=0.98,
-            checkpoint_every=5,
-        ),
-    )
+def vtrace(core: str, env_id: str, length: int) -> RunConfig:
+    """The network of `best` with V-trace."""
+    return vtrace_preset(core, envs.options(env_id, length=length), NETWORK, stop_return=0.98)
 
 
 def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, asks: str) -> Experiment:
@@ -98,7 +86,7 @@ def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, 
         description=asks,
         presets={
             "best": partial(best, env_id=env_id, length=length, episodes=BEST_EPISODES[env_id]),
-            "vtrace": partial(vtrace, env_id=env_id, length=length, episodes=VTRACE_EPISODES),
+            "vtrace": partial(vtrace, env_id=env_id, length=length),
             "paper": partial(paper, env_id=env_id, length=length, episodes=episodes, layers=layers),
         },
         difference=PASSIVE_DIFFERENCE if env_id == PASSIVE else DIFFERENCE,
@@ -109,13 +97,19 @@ EXPERIMENTS = [
     Experiment(
         name="quickstart",
         description="passive T-Maze of length 20: remember a cue for 20 steps, learned in under a minute",
-        presets={"best": partial(best, env_id=PASSIVE, length=20, episodes=8000)},
+        presets={
+            "best": partial(best, env_id=PASSIVE, length=20, episodes=8000),
+            "vtrace": partial(vtrace, env_id=PASSIVE, length=20),
+        },
         difference="not of the paper; the recipe of passive_tmaze_50",
     ),
     Experiment(
         name="passive_tmaze_20",
         description="remember a cue for 20 steps: the quickstart under its proper name, for other agents",
-        presets={"best": partial(best, env_id=PASSIVE, length=20, episodes=BEST_EPISODES[PASSIVE])},
+        presets={
+            "best": partial(best, env_id=PASSIVE, length=20, episodes=BEST_EPISODES[PASSIVE]),
+            "vtrace": partial(vtrace, env_id=PASSIVE, length=20),
+        },
         difference="not of the paper; the recipe of passive_tmaze_50",
     ),
     *(

@@ -15,8 +15,10 @@ from jaxmem import agents, cores
 from jaxmem.agents import AgentOptions
 from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import CoreOptions
+from jaxmem.envs import EnvOptions
 from jaxmem.failures import reason
-from jaxmem.training.options import RunConfig
+from jaxmem.networks import NetworkOptions
+from jaxmem.training.options import LoopOptions, RunConfig
 
 _ATTENTIVE = {"dropout": 0.0, "init_std": 0.1}
 _HEAD_STARTS: dict[str, dict[str, Any]] = {
@@ -111,6 +113,27 @@ def vtrace_recipe(**changes: Any) -> AgentOptions:
         barrier_cost=3e-4,
     )
     return agents.options("vtrace", **(recipe | changes))
+
+
+def vtrace_preset(core: str, env: EnvOptions, network: NetworkOptions, **loop: Any) -> RunConfig:
+    """The `vtrace` presets: `vtrace_recipe` on 64 whole episodes an iteration, one update on all of them.
+
+    Args:
+        core: name of the core.
+        env: the task.
+        network: what stands around the core.
+        **loop: what stops the run, and other fields of the loop that differ.
+    """
+    settings: dict[str, Any] = dict(
+        episodes=200_000, collect=64, updates=1, eval_every=1280, eval_episodes=64, checkpoint_every=5
+    )
+    return RunConfig(
+        env=env,
+        core=best_core(core, width=64),
+        agent=vtrace_recipe(),
+        network=network,
+        loop=LoopOptions(**settings | loop),
+    )
 
 
 def best_core(name: str, width: int) -> CoreOptions:

@@ -48,9 +48,14 @@ def options(name: str, **changes: Any) -> AgentOptions:
 def exchange(options: AgentOptions, name: str) -> AgentOptions:
     """The options of algorithm `name`, with the values that `options` has for fields that both have.
 
+    Between an algorithm that learns from a replay and one that does not, the discount alone is carried over: step
+    sizes, clips and the like were chosen for other losses.
+
     Raises:
         ConfigError: for an unknown name.
     """
     other = lookup(_AGENTS, name, "agent")()
     shared = {field.name for field in fields(other)} & {field.name for field in fields(options)} - {"name"}
+    if other.on_policy != options.on_policy:
+        shared &= {"discount"}
     return replace(other, **{field: getattr(options, field) for field in shared})

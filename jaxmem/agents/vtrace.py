@@ -76,7 +76,7 @@ class VTraceOptions(AgentOptions):
     max_grad_norm: float | None = number(40.0, above=0, optional=True)
     """clip of the gradient's global norm; none does not clip"""
     act_dropout: bool = flag(False)
-    """dropout while collecting; in updates it is on"""
+    """dropout, while collecting and in updates; its masks differ, so that ratios are then never 1"""
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "VTrace":
         """See `AgentOptions.make`."""
@@ -150,8 +150,9 @@ class VTrace(NetAgent):
         """The loss of `params` on the steps of all rows, and metrics."""
         options, mask = self.options, unroll.mask
         apply: Any = self.net.apply
+        deterministic = not options.act_dropout
         _, (logits, value) = apply(
-            params, unroll.memory, unroll.inputs, unroll.start, False, method="unroll", rngs={"dropout": key}
+            params, unroll.memory, unroll.inputs, unroll.start, deterministic, method="unroll", rngs={"dropout": key}
         )
         log_prob = taken(jax.nn.log_softmax(logits[:-1]), unroll.action)
         # Where nothing was done the ratio is 0: no correction passes through.

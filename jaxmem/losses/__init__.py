@@ -1,23 +1,17 @@
 """Losses: pure functions on one trajectory, without networks; callers `vmap` them over a batch."""
 
+from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
 from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
 from jaxmem.losses.reduce import masked_mean, taken
 from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
-from jaxmem.losses.sac_discrete import (
-    clipped_log_softmax,
-    entropy,
-    log_barrier,
-    sac_policy_loss,
-    soft_lambda_returns,
-    temperature_loss,
-)
-from jaxmem.losses.vtrace import VTrace, vtrace
+from jaxmem.losses.sac_discrete import sac_policy_loss, soft_lambda_returns, temperature_loss
+from jaxmem.losses.vtrace import VTraceOutput, vtrace
 
 __all__ = [
     "REWARD_CLIPS",
     "TRACES",
     "Trace",
-    "VTrace",
+    "VTraceOutput",
     "clip_rewards",
     "clipped_log_softmax",
     "double_q_lambda",

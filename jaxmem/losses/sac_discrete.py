@@ -3,7 +3,6 @@
 Sources: Haarnoja et al. 2018, arXiv:1801.01290; Christodoulou 2019, arXiv:1910.07207.
 """
 
-import math
 from typing import Any
 
 import chex
@@ -11,32 +10,7 @@ import jax
 import jax.numpy as jnp
 import rlax
 
-# The least probability whose logarithm is taken, as in the code of Ni et al. 2023 (arXiv:2307.03864).
-_LEAST_PROBABILITY = 1e-8
-
-
-def clipped_log_softmax(logits: jax.Array) -> jax.Array:
-    """Log-probabilities, at least log(1e-8), of float logits [..., A].
-
-    A policy so sure of itself that a probability underflows has a finite entropy and finite gradients: none to the
-    actions that are clipped.
-    """
-    return jnp.maximum(jax.nn.log_softmax(logits), math.log(_LEAST_PROBABILITY))
-
-
-def entropy(logits: jax.Array) -> jax.Array:
-    """Entropy in nats of float logits [..., A]: [...]."""
-    return -jnp.sum(jax.nn.softmax(logits) * clipped_log_softmax(logits), axis=-1)
-
-
-def log_barrier(logits: jax.Array) -> jax.Array:
-    """Mean over the actions of the log-probability, of float logits [..., A]: [...]; -log A for the uniform policy.
-
-    Up to a constant it is minus the relative entropy of the uniform policy to this one. Unlike the entropy's, its
-    gradient does not fade where a probability is small: each is pushed up by 1 / A (Agarwal et al. 2021,
-    arXiv:1908.00261, section 5).
-    """
-    return jnp.mean(jax.nn.log_softmax(logits), axis=-1)
+from jaxmem.losses.policy import clipped_log_softmax, entropy
 
 
 def soft_lambda_returns(

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import rlax
 
 
-class VTrace(NamedTuple):
+class VTraceOutput(NamedTuple):
     """What V-trace makes of one trajectory, float [T] each; no gradient flows through either.
 
     Attributes:
@@ -30,7 +30,7 @@ def vtrace(
     clip_rho: float | None = 1.0,
     clip_c: float | None = 1.0,
     clip_pg_rho: float | None = 1.0,
-) -> VTrace:
+) -> VTraceOutput:
     """V-trace targets and advantages of one trajectory (Espeholt et al. 2018, arXiv:1802.01561, section 4).
 
         v_s = V_s + sum_{t >= s} (prod_{i = s}^{t-1} discount_{i+1} c_i) min(clip_rho, rho_t) (r + discount V' - V)_t
@@ -70,7 +70,7 @@ def vtrace(
     # After the last step there is no target: its value stands for it.
     ahead = v_t + lambda_ * jnp.append(target[1:] - v_t[:-1], 0)
     advantage = _clip(rho_tm1, clip_pg_rho) * (r_t + discount_t * ahead - v_tm1)
-    return VTrace(target, jax.lax.stop_gradient(advantage))
+    return VTraceOutput(target, jax.lax.stop_gradient(advantage))
 
 
 def _clip(rho: jax.Array, bound: float | None) -> jax.Array:

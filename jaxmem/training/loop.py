@@ -108,6 +108,6 @@ class Program:
         return self.learner.iterate(replace(run, iterations=run.iterations + 1), progress)
 
     def _evaluate(self, run: Run, count: int) -> Metrics:
-        key = jax.random.fold_in(run.eval_key, run.episodes)
+        key = jax.random.fold_in(run.eval_key, run.iterations)
         _, outcome = collect(self.task, self.agent, run.agent, key, count, "greedy")
         return {name: jnp.mean(value) for name, value in outcome.items()}

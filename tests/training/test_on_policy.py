@@ -1,8 +1,10 @@
 """The loop of agents that learn from their own latest steps, in whole episodes and in unrolls."""
 
+import dataclasses
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from support import assert_same_bits, small_config
@@ -10,9 +12,13 @@ from support import assert_same_bits, small_config
 from jaxmem import agents, cores, envs
 from jaxmem.agents import registered_agents
 from jaxmem.config import ConfigError
+from jaxmem.losses import taken
+from jaxmem.networks import NetworkOptions, first_inputs
 from jaxmem.training import LoopOptions, RunConfig
 from jaxmem.training.checkpoint import Checkpoints
 from jaxmem.training.loop import Program
+from jaxmem.training.play import begin, play
+from jaxmem.training.task import Task
 
 ROWS, UNROLL = 4, 7
 
@@ -66,7 +72,7 @@ def test_counters_and_window_add_up(program, compiled, fresh):
         under_way = np.asarray(run.experience.length).sum(axis=1)
         np.testing.assert_array_equal(run.env_steps, run.window.outcomes["length"] + under_way)
     assert np.isfinite(np.asarray(run.window.metrics["loss"])).all()
-    # Ratios are 1 on first use and no longer on the second.
+    # On the second use of the same steps the policy has moved on.
     assert (np.abs(np.asarray(run.window.metrics["ratio"]) / 6 - 1) > 1e-5).all()
 
 
@@ -146,3 +152,36 @@ def test_gymnaxs_tasks_fit_every_agent_and_pictures_get_the_cnn(env_id, agent):
     assert jax.tree.structure(after) == jax.tree.structure(run)
     names = {"/".join(str(part.key) for part in path) for path, _ in jax.tree.leaves_with_path(run.agent.params)}
     assert any("embedding/obs/conv_0" in name for name in names) == ("MinAtar" in env_id)
+
+
+@pytest.mark.parametrize("core", [name for name in cores.registered_cores if name != "memax"])
+def test_the_learner_sees_what_the_actor_saw(core):
+    """On first use every ratio is 1: the learner unrolls from the memory that the rows had, past ends of episodes."""
+    options = {"dropout": 0.0} if "dropout" in vars(cores.options(core)) else {}
+    task = Task.of(envs.options("CartPole-v1", max_steps_in_episode=9))
+    parts = NetworkOptions(obs_embed=4, action_embed=4, head=(8,)).parts(
+        cores.options(core, width=8, **options),
+        task.env.observation_space(task.params),
+        task.env.action_space(task.params),
+        task.horizon + 1,
+    )
+    agent: Any = agents.options("vtrace").make(parts, first_inputs(jnp.zeros((1, 4))), task.horizon)
+    state = agent.init(jax.random.key(0))
+    rng = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.3, size=leaf.shape), leaf.dtype), state.params)
+    state = dataclasses.replace(state, params=params)
+
+    @jax.jit
+    def ratios(key):
+        actors, found = begin(task, agent, key, ROWS), []
+        for play_key in jax.random.split(key, 3):
+            actors, unroll, *_ = play(task, agent, state, actors, play_key, UNROLL, (0.0, 0.0))
+            _, (logits, _) = agent.net.apply(params, unroll.memory, unroll.inputs, unroll.start, method="unroll")
+            log_prob = taken(jax.nn.log_softmax(logits[:-1]), unroll.action)
+            found.append((jnp.where(unroll.mask, log_prob - unroll.log_prob, 0), unroll))
+        return found
+
+    found = ratios(jax.random.key(1))
+    for log_ratio, _ in found:
+        np.testing.assert_allclose(log_ratio, 0, atol=1e-5)
+    assert any(unroll.start[1:].any() and not unroll.start[0].all() for _, unroll in found)
