@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 
 from jaxmem.analysis.curves import Curve, Panel, metric_title, shared_metrics
-from jaxmem.analysis.groups import Group, Line
+from jaxmem.analysis.groups import Group, Line, merged_fields
 from jaxmem.analysis.statistics import ESTIMATES, Interval, improvement, interval
 from jaxmem.config import ConfigError
 
@@ -162,7 +162,7 @@ def _by_task(groups: Sequence[Group]) -> dict[str, dict[str, Group]]:
 
 
 def notes_on(groups: Sequence[Group]) -> list[str]:
-    """What a reader of the pictures should know: groups of a single seed, and unfinished runs."""
+    """What a reader of the pictures should know: groups of a single seed, unfinished runs, and what no name tells."""
     single = [group.label for group in groups if sum(run.config.get("seeds", 1) for run in group.runs) == 1]
     unfinished = [group.label for group in groups if not all(run.finished for run in group.runs)]
     notes = []
@@ -170,6 +170,9 @@ def notes_on(groups: Sequence[Group]) -> list[str]:
         notes.append(f"no interval, since there is a single seed: {', '.join(single)}")
     if unfinished and len(groups) > 1:
         notes.append(f"unfinished, compared as far as they are: {', '.join(unfinished)}")
+    merged = merged_fields(groups)
+    if merged:
+        notes.append(f"not in the lines' names, since presets set it for each task: {', '.join(merged)}")
     return notes
 
 

@@ -1,7 +1,7 @@
 """Runs put together: what was the same but for the seeds, which task it was, and which algorithm."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,7 +56,7 @@ class Group:
 
     Attributes:
         task: the experiment, and what was changed of its environment where that differs.
-        algorithm: core, and preset, agent and other fields where those differ.
+        algorithm: core, and preset, agent and other fields where those differ; what presets set for each task apart.
         family: the experiment without its length.
         length: see `length_of`.
         runs: the runs.
@@ -85,18 +85,26 @@ def length_of(run: RunData) -> tuple[str, float | None]:
     return family, length if length is None else float(length)
 
 
-def group_runs(runs: Sequence[RunData]) -> list[Group]:
+def group_runs(
+    runs: Sequence[RunData], preset_fields: Callable[[RunData], Mapping[str, Any]] = lambda run: {}
+) -> list[Group]:
     """Runs by task and algorithm, in order.
 
-    Runs of one seed twice are no two samples: they stay apart, told by their folders.
+    An algorithm has one name on all tasks. Runs of one seed twice are no two samples: they stay apart, told by their
+    folders.
+
+    Args:
+        runs: the runs.
+        preset_fields: what a run's preset says, by dotted name; empty where that is not known. A field that every run
+            has from its preset is not in the algorithms' names, even if presets set it for each task apart.
     """
-    tasks = _labels(runs, [(run.experiment,) for run in runs], lambda name: name.startswith("env."))
+    tasks = _labels(runs, [run.experiment for run in runs], lambda name: name.startswith("env."), [{}] * len(runs))
     shown = [("preset", lambda run: run.preset), ("core", lambda run: run.config["core.name"])]
     shown.append(("agent", lambda run: str(run.config.get("agent.name"))))
     # Every run has its core in its name, the others where they tell runs apart.
     told = [value for what, value in shown if what == "core" or len(set(map(value, runs))) > 1]
     names = [" ".join(value(run) for value in told) for run in runs]
-    differ = _labels(runs, list(zip(tasks, names, strict=True)), _makes_an_algorithm)
+    differ = _labels(runs, names, _makes_an_algorithm, list(map(preset_fields, runs)))
     found: dict[tuple[str, str], list[RunData]] = {}
     for run, task, algorithm in zip(runs, tasks, differ, strict=True):
         found.setdefault((task, algorithm), []).append(run)
@@ -120,16 +128,35 @@ def _makes_an_algorithm(field: str) -> bool:
     return not field.startswith("env.") and field not in (*_SEEDS, *_NO_MATTER)
 
 
-def _labels(runs: Sequence[RunData], keys: Sequence[tuple[str, ...]], counts: Callable[[str], bool]) -> list[str]:
-    """A name for each run: its key's last part, and the fields that count and in which runs of that key differ."""
+def _labels(
+    runs: Sequence[RunData], names: Sequence[str], counts: Callable[[str], bool], presets: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """A label for each run: its name, and the fields that count, differ among runs of it and are not all by preset."""
     labels = []
-    for run, key in zip(runs, keys, strict=True):
-        others = [other for other, its in zip(runs, keys, strict=True) if its == key]
-        names = dict.fromkeys(name for other in others for name in other.config if counts(name))
-        differ = [name for name in names if any(other.config.get(name) != run.config.get(name) for other in others)]
-        fields = [f"{name}={describe(run.config.get(name))}" for name in differ]
-        labels.append(" ".join([key[-1], *fields]))
+    for run, name in zip(runs, names, strict=True):
+        alike = [(other, preset) for other, its, preset in zip(runs, names, presets, strict=True) if its == name]
+        changed = {
+            field
+            for other, preset in alike
+            for field, value in other.config.items()
+            if field not in preset or preset[field] != value
+        }
+        differ = [field for field in _differing([other for other, _ in alike], counts) if field in changed]
+        labels.append(" ".join([name, *(f"{field}={describe(run.config.get(field))}" for field in differ)]))
     return labels
+
+
+def _differing(runs: Sequence[RunData], counts: Callable[[str], bool]) -> list[str]:
+    """The fields that count and that runs do not agree in."""
+    names = dict.fromkeys(name for run in runs for name in run.config if counts(name))
+    return [name for name in names if any(run.config.get(name) != runs[0].config.get(name) for run in runs)]
+
+
+def merged_fields(groups: Sequence[Group]) -> list[str]:
+    """The fields in which runs of one algorithm differ: those that their presets set for each task apart."""
+    algorithms = dict.fromkeys(group.algorithm for group in groups)
+    together = [[run for group in groups if group.algorithm == name for run in group.runs] for name in algorithms]
+    return list(dict.fromkeys(field for runs in together for field in _differing(runs, _makes_an_algorithm)))
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,14 @@
 """`jaxmem plot`: learning curves and comparisons of runs."""
 
 import itertools
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from jaxmem import agents, experiment
 from jaxmem.analysis import comparison
 from jaxmem.analysis.comparison_drawing import draw_improvement, draw_lengths
 from jaxmem.analysis.curves import Panel, draw_panels
@@ -12,11 +16,12 @@ from jaxmem.analysis.groups import RunData, group_runs
 from jaxmem.analysis.statistics import ESTIMATES, Interval
 from jaxmem.analysis.tables import figure, write_table
 from jaxmem.cli.arguments import Parser
-from jaxmem.config import ConfigError
+from jaxmem.config import ConfigError, flat
 from jaxmem.sweep.folder import SweepFolder
 from jaxmem.training.folder import RunFolder
 
-_EPILOG = """Runs that differ in their seeds alone are one line with more seeds. Where tasks differ in length alone, a
+_EPILOG = """Runs that differ in their seeds alone are one line with more seeds; what else differs is in the line's
+name, but for fields that shipped presets, and those in --file, set for each task. Where tasks differ in length alone, a
 second picture has success against length; where several algorithms were run on a task, another one has the probability
 that one is better than another. A task's length is its field env.length, else the number that the experiment's name
 ends in. Intervals are 95 % bootstrap intervals over the seeds, which are drawn anew within each task."""
@@ -38,12 +43,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--table", action="store_true", help="write the figures as CSV and Markdown beside each picture"
     )
+    parser.add_argument(
+        "--file", type=Path, metavar="FILE.py", help="the experiment file that runs came from, for what its presets set"
+    )
     options = parser.parse_args(arguments)
     path = options.out or options.runs[0] / "curve.png"
     if path.suffix not in (".png", ".pdf", ".svg"):
         raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
     runs, notes = _read(options.runs)
-    groups = group_runs(runs)
+    groups = group_runs(runs, _presets(options.file))
     metric = comparison.choose_metric(groups, options.metric)
     panels, left_out = (comparison.panels_of_all if options.aggregate else comparison.panels_by_task)(groups)
     for note in [*notes, *left_out, *comparison.notes_on(groups)]:
@@ -85,6 +93,25 @@ def _read(paths: Sequence[Path]) -> tuple[list[RunData], list[str]]:
     if not runs:
         raise ConfigError(f"no run in {paths[0]} has rows yet")
     return list(runs.values()), notes
+
+
+def _presets(file: Path | None) -> Callable[[RunData], dict[str, Any]]:
+    """What the preset of a run says, by dotted name; nothing if its experiment is neither shipped nor in `file`."""
+    known = experiment.shipped()
+    if file is not None:
+        known |= {item.name: item for item in experiment.from_file(file)}
+
+    def fields(run: RunData) -> dict[str, Any]:
+        try:
+            config = known[run.experiment].config(run.preset, run.config["core.name"])
+            config = replace(config, agent=agents.exchange(config.agent, run.config["agent.name"]))
+        except (KeyError, ConfigError):
+            # Of an experiment, preset, core or agent that is not known here.
+            return {}
+        # As the run's own configuration was read, for comparison.
+        return flat(json.loads(json.dumps(config.to_json())))
+
+    return fields
 
 
 def _beside(path: Path, out: Path | None, name: str) -> Path:

@@ -6,7 +6,9 @@ from made_up_runs import made_up
 
 from jaxmem import envs
 from jaxmem.analysis import groups as groups_module
-from jaxmem.analysis.groups import Line, RunData, group_runs
+from jaxmem.analysis.groups import Line, RunData, group_runs, merged_fields
+
+CHANGED = {"discount": 0.9}
 
 
 @pytest.fixture
@@ -27,15 +29,38 @@ def test_other_seeds_are_more_seeds_of_one_group(make):
     assert Line(first.label, [first]).curve("eval/return").seeds == (2 + 3 + 1,)
 
 
+def labels(groups) -> list[tuple[str, str]]:
+    return [(group.task, group.algorithm) for group in groups]
+
+
 def test_what_differs_is_in_the_label(make):
-    runs = make({}, dict(agent={"discount": 0.9}), dict(name="passive_tmaze_100"))
-    labels = [(group.task, group.algorithm) for group in group_runs(runs)]
-    usual = runs[0].config["agent.discount"]
-    assert labels == [
-        ("passive_tmaze_50", f"lstm agent.discount={usual}"),
-        ("passive_tmaze_50", "lstm agent.discount=0.9"),
-        ("passive_tmaze_100", "lstm"),
-    ]
+    short, long = "passive_tmaze_50", "passive_tmaze_100"
+    fast, slow = dict(agent={"learning_rate": 1e-3}), dict(agent={"learning_rate": 1e-5})
+    names = [f"lstm agent.learning_rate={rate}" for rate in (1e-3, 1e-5)]
+    runs = make(fast, slow, dict(name=long, **fast), dict(name=long, **slow))
+    # On one task, on another one, and on both: an algorithm has one name.
+    two = [runs[0], runs[3]]
+    assert labels(group_runs(two)) == [(short, names[0]), (long, names[1])]
+    three = group_runs(runs[:3])
+    assert labels(three) == [(short, names[0]), (short, names[1]), (long, names[0])]
+    assert merged_fields(three) == []
+    # That presets are known changes nothing where one of them, here the second run's, says something else.
+    known = {short: two[0].config, long: {**two[1].config, "agent.learning_rate": 1e-3}}
+    assert labels(group_runs(two, lambda run: known[run.experiment])) == [(short, names[0]), (long, names[1])]
+
+
+def test_what_presets_set_for_each_task_is_not_in_the_label(make):
+    runs = make(
+        *[dict(name=name, agent=agent) for name in ("quickstart", "passive_tmaze_50") for agent in ({}, CHANGED)]
+    )
+    usual = {run.experiment: run.config for run in runs[::2]}
+    groups = group_runs(runs, lambda run: usual[run.experiment])
+    discount = runs[0].config["agent.discount"]
+    names = [f"lstm agent.discount={value}" for value in (discount, CHANGED["discount"])]
+    assert labels(groups) == [(name, label) for name in ("quickstart", "passive_tmaze_50") for label in names]
+    assert merged_fields(groups) == ["agent.epsilon_fraction", "loop.episodes"]
+    # Without knowing the presets, nothing says that it is the tasks' doing.
+    assert len({group.algorithm for group in group_runs(runs)}) == 4
 
 
 def test_the_same_seed_twice_is_no_second_sample(make, tmp_path):

@@ -91,6 +91,31 @@ def test_one_curve_over_all_tasks(runs, drawn, tmp_path, capsys):
     assert "no task was run with each of gpt, lstm" in fails([*runs[1:3], *arguments], capsys)
 
 
+def test_fields_that_presets_set_for_each_task_are_told(tmp_path, drawn, capsys):
+    """The budget, and how long is explored; `--file` tells it of experiments that are not shipped."""
+    first, second = made_up(tmp_path / "one", "quickstart"), made_up(tmp_path / "two")
+    arguments = ["plot", str(first.path), str(second.path)]
+    assert main(arguments) == 0
+    told = "note: not in the lines' names, since presets set it for each task: agent.epsilon_fraction, loop.episodes\n"
+    assert told in capsys.readouterr().err
+    for folder in (first, second):
+        record = json.loads(folder.config_file.read_text())
+        folder.config_file.write_text(json.dumps(record | {"experiment": "my_" + record["experiment"]}))
+    assert main(arguments) == 0
+    assert told not in capsys.readouterr().err
+    own = tmp_path / "own.py"
+    own.write_text(
+        "from dataclasses import replace\nfrom jaxmem import experiment\n"
+        "EXPERIMENTS = [replace(experiment.find(n), name='my_' + n) for n in ('quickstart', 'passive_tmaze_50')]\n"
+    )
+    assert main([*arguments, "--file", str(own)]) == 0
+    assert told in capsys.readouterr().err
+    legends = [[text.get_text() for text in figure.legends[0].texts] for figure in drawn]
+    apart = ["lstm agent.epsilon_fraction=0.125 loop.episodes=8000"]
+    apart.append(f"lstm agent.epsilon_fraction={1000 / 60000} loop.episodes=60000")
+    assert legends == [["lstm"], apart, ["lstm"]]
+
+
 def test_a_single_seed_and_success_that_nothing_reports(tmp_path, drawn, capsys):
     made_up(tmp_path / "one", metrics=("return", "blind"), seeds=1)
     made_up(tmp_path / "two", core="gpt", metrics=("return", "success"), seeds=1)
