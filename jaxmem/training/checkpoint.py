@@ -107,12 +107,13 @@ class Checkpoints:
                 f"checkpoint {where} was written by another configuration: {_difference(signature, template)}"
             )
         leaves, structure = jax.tree.flatten(_plain(template))
-        targets = _named([np.empty(leaf.shape, leaf.dtype) for leaf in leaves])
+        empty = [np.empty(leaf.shape, leaf.dtype) for leaf in leaves]
+        targets = _named(empty)
         try:
             restored = self._manager.restore(
                 step, args=ocp.args.Composite(**{_ARRAYS: ocp.args.StandardRestore(targets)})
             )[_ARRAYS]
-            arrays = [np.asarray(restored[name]) for name in targets]
+            arrays = [np.asarray(restored.get(name, array)) for name, array in _numbered(empty)]
         except Exception as error:
             raise _damaged(where, _first_line(error)) from error
         if [_digest(array) for array in arrays] != digests:
@@ -162,8 +163,13 @@ def _typed(template: Any, array: np.ndarray) -> jax.Array:
     return jax.random.wrap_key_data(value) if _is_key(template) else value
 
 
+def _numbered(arrays: list[np.ndarray]) -> list[tuple[str, np.ndarray]]:
+    return [(f"{index:05d}", array) for index, array in enumerate(arrays)]
+
+
 def _named(arrays: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {f"{index:05d}": array for index, array in enumerate(arrays)}
+    """What Orbax is given: it refuses arrays without elements, such as the memory of a core that has none."""
+    return {name: array for name, array in _numbered(arrays) if array.size}
 
 
 def _signature(tree: Any) -> list[str]:

@@ -13,6 +13,7 @@ def tree(scale: float = 1.0) -> dict:
         "params": {"w": jnp.arange(6.0).reshape(2, 3) * scale, "b": jnp.ones(3, jnp.bfloat16)},
         "obs": jnp.arange(4000, dtype=jnp.uint8),
         "done": jnp.array([True, False]),
+        "memory of nothing": jnp.zeros((2, 0)),
         "count": jnp.int32(7),
         "key": jax.random.split(jax.random.key(3), 2),
     }
