@@ -17,13 +17,14 @@ QUICK: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_p
 
 _TIME, _ROWS = 16, 6
 _CHUNKS = (1, 5, 7, 3)
+_CARRIED = 5
 _EPISODES = (5, 1, 7)
 
 
 def check_law(core: Core, input_width: int | None = None, *, remembers: bool = True, params: Any = None) -> None:
     """Check that `unroll` is `step` scanned, and that a start hides what came before.
 
-    Runs the three checks below in float32 with dropout off, on six or two rows of at most 16 steps. That takes seconds,
+    Runs the checks below in float32 with dropout off, on six or two rows of at most 16 steps. That takes seconds,
     nearly all of them to compile.
 
     Args:
@@ -41,6 +42,7 @@ def check_law(core: Core, input_width: int | None = None, *, remembers: bool = T
     check_shapes(core, params, width)
     check_unroll(core, params, width)
     check_episodes(core, params, width)
+    check_carried(core, params, width)
     check_reach(core, params, width, remembers)
 
 
@@ -109,31 +111,55 @@ def check_episodes(core: Core, params: Any, width: int) -> None:
     longest = max(_EPISODES)
     no_start = jnp.zeros((longest, 2), bool)
 
-    def together(params: Any, x: jax.Array) -> Any:
-        y = outputs(core, params, x, start)
+    def together(learned: Any) -> Any:
+        y = outputs(core, learned["params"], learned["x"], start)
         return (y * weight).sum(), y
 
-    def alone(params: Any, x: jax.Array) -> Any:
+    def alone(learned: Any) -> Any:
         # Each episode alone, padded at its end to one length.
         parts = []
         for begin, length in zip(begins, _EPISODES, strict=True):
-            episode = jnp.pad(x[begin : begin + length], ((0, longest - length), (0, 0), (0, 0)))
-            parts.append(outputs(core, params, episode, no_start)[:length])
+            episode = jnp.pad(learned["x"][begin : begin + length], ((0, longest - length), (0, 0), (0, 0)))
+            parts.append(outputs(core, learned["params"], episode, no_start)[:length])
         y = jnp.concatenate(parts)
         return (y * weight).sum(), y
 
-    def run(params: Any, x: jax.Array) -> Any:
-        return [jax.value_and_grad(f, argnums=(0, 1), has_aux=True)(params, x) for f in (together, alone)]
+    def run(learned: Any) -> Any:
+        return [jax.value_and_grad(f, has_aux=True)(learned) for f in (together, alone)]
 
-    ((_, y_together), of_together), ((_, y_alone), of_alone) = _compiled(run)(params, x)
-    _expect_equal(
-        core, "outputs of episodes in one sequence differ from those of the episodes alone", y_together, y_alone
-    )
-    scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(of_alone)) or 1.0
-    for (path, got), expected in zip(jax.tree.leaves_with_path(of_together), jax.tree.leaves(of_alone), strict=True):
-        of = "x" if path[0].idx else "params" + jax.tree_util.keystr(path[1:])
-        what = f"the gradient by {of} of episodes in one sequence differs from that of the episodes alone, relatively,"
-        _expect_equal(core, what, got / scale, expected / scale)
+    ((_, y_together), of_together), ((_, y_alone), of_alone) = _compiled(run)({"params": params, "x": x})
+    names = "episodes in one sequence", "the episodes alone"
+    _expect_equal(core, f"outputs of {names[0]} differ from those of {names[1]}", y_together, y_alone)
+    _expect_equal_gradients(core, *names, of_together, of_alone)
+
+
+def check_carried(core: Core, params: Any, width: int) -> None:
+    """From a state that other parameters left, `unroll` is `step` scanned, in outputs and in gradients by parameters.
+
+    That is where a learner of its own latest steps begins: its parameters have moved since the state was made.
+    """
+    x, _ = sequence(6, 2 * _CARRIED, _ROWS, width)
+    start = staggered(2 * _CARRIED, _ROWS)
+    weight = jax.random.normal(jax.random.key(7), (_CARRIED, _ROWS, core.width))
+
+    def run(params: Any) -> Any:
+        state, _ = scan_steps(core, params, core.initial_state(_ROWS), x[:_CARRIED], start[:_CARRIED])
+
+        def unrolled(learned: Any) -> Any:
+            y: Any = core.apply(learned["params"], state, x[_CARRIED:], start[_CARRIED:], method="unroll")[1]
+            return (y * weight).sum(), y
+
+        def stepped(learned: Any) -> Any:
+            y = scan_steps(core, learned["params"], state, x[_CARRIED:], start[_CARRIED:])[1]
+            return (y * weight).sum(), y
+
+        moved = {"params": jax.tree.map(lambda p: 0.8 * p, params)}
+        return [jax.value_and_grad(f, has_aux=True)(moved) for f in (unrolled, stepped)]
+
+    ((_, y), of_unroll), ((_, expected), of_steps) = _compiled(run)(params)
+    names = "unroll from a state of other parameters", "step scanned over time"
+    _expect_equal(core, f"{names[0]} differs from {names[1]}", y, expected)
+    _expect_equal_gradients(core, *names, of_unroll, of_steps)
 
 
 def check_reach(core: Core, params: Any, width: int, remembers: bool = True) -> None:
@@ -224,3 +250,12 @@ def _expect_equal(core: Core, what: str, got: jax.Array, expected: jax.Array) ->
     error = np.abs(np.asarray(got) - np.asarray(expected)).max()
     # Not `error > TOLERANCE`, which is False for NaN.
     _expect(core, error <= TOLERANCE, f"{what} by {error:.2g} (allowed is {TOLERANCE:g})")
+
+
+def _expect_equal_gradients(core: Core, of: str, instead: str, got: Any, expected: Any) -> None:
+    """Of two dicts of gradients by name, relative to the greatest one."""
+    scale = max(float(jnp.abs(leaf).max()) for leaf in jax.tree.leaves(expected)) or 1.0
+    for (path, a), b in zip(jax.tree.leaves_with_path(got), jax.tree.leaves(expected), strict=True):
+        by = path[0].key + jax.tree_util.keystr(path[1:])
+        what = f"the gradient by {by} of {of} differs from that of {instead}, relatively,"
+        _expect_equal(core, what, a / scale, b / scale)

@@ -86,3 +86,32 @@ def test_what_must_be_remembered_is_the_callers_word():
         cores.check_law(Forgetful(4, 20))
     with pytest.raises(AssertionError, match="depends on every step of its episode, but should not remember"):
         cores.check_law(Leaky(4, 20), remembers=False)
+
+
+class Recomputing(cores.Core):
+    """A leaky sum of projected inputs that is projected anew when a chunk begins."""
+
+    def setup(self) -> None:
+        self.project = nn.Dense(self.width, use_bias=False)
+
+    def initial_state(self, batch_size: int) -> Any:
+        return jnp.zeros((batch_size, self.width)), jnp.zeros((batch_size, self.width))
+
+    def _step(self, state: Any, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[Any, jax.Array]:
+        given, projected = cores.reset_rows(state, self.initial_state(x.shape[0]), start)
+        projected = 0.9 * projected + self.project(x)
+        return (0.9 * given + x, projected), projected
+
+    def _unroll(self, state: Any, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[Any, jax.Array]:
+        given, _ = self.initial_state(x.shape[1]) if state is None else state
+
+        def body(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
+            return self._step(state, *inputs, deterministic)
+
+        return jax.lax.scan(body, (given, self.project(given)), (x, start))
+
+
+def test_states_outlive_the_parameters_that_made_them():
+    # Right as long as parameters stay the same.
+    with pytest.raises(AssertionError, match="unroll from a state of other parameters differs from step scanned over"):
+        cores.check_law(Recomputing(4, 3))
