@@ -110,7 +110,7 @@ class LinearCore(Core):
         x, states = self.embed(x), []
         for block, hidden in zip(self.blocks, state, strict=True):
             normed, decay, drive = block.before(x)
-            hidden = jnp.where(start[:, None], 0, decay) * hidden + drive
+            hidden = decay * jnp.where(start[:, None], 0, hidden) + drive
             states.append(hidden)
             x = block.after(x, normed, hidden)
         return tuple(states), x

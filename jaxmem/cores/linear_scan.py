@@ -14,7 +14,12 @@ Element = tuple[jax.Array, jax.Array]
 
 def combine(first: Element, second: Element) -> Element:
     """The map that applies `first`, then `second`; associative, with (1, 0) as its identity."""
-    return first[0] * second[0], second[0] * first[1] + second[1]
+    return _fade(second[0], first[0]), _fade(second[0], first[1]) + second[1]
+
+
+def _fade(decay: jax.Array, hidden: jax.Array) -> jax.Array:
+    """decay * hidden, where a decay of 0 forgets even what is not finite."""
+    return jnp.where(decay == 0, 0, decay * hidden)
 
 
 def choose_scan(scan: str) -> str:
@@ -32,7 +37,7 @@ def choose_scan(scan: str) -> str:
 def linear_scan(
     decay: jax.Array, drive: jax.Array, start: jax.Array, initial: jax.Array | None, scan: str = "auto"
 ) -> jax.Array:
-    """`h_t = decay_t * h_{t-1} + drive_t`, where a start forgets `h_{t-1}`.
+    """`h_t = decay_t * h_{t-1} + drive_t`, where a start forgets `h_{t-1}`, whatever it is.
 
     A start is a decay of 0, and the initial state is part of the first drive, so that the recurrence itself knows of
     neither. It takes work linear in T; `associative` (Blelloch 1990; Martin & Cundy 2018) has a depth of log2(T).
@@ -49,7 +54,7 @@ def linear_scan(
     """
     decay = jnp.where(start[..., None], 0, decay).astype(drive.dtype)
     if initial is not None:
-        drive = drive.at[0].add(decay[0] * initial)
+        drive = drive.at[0].add(decay[0] * jnp.where(start[0, :, None], 0, initial))
     return _recur(choose_scan(scan), decay, drive)
 
 
@@ -58,7 +63,7 @@ def _recurrence(scan: str, decay: jax.Array, drive: jax.Array) -> jax.Array:
         return jax.lax.associative_scan(combine, (decay, drive))[1]
 
     def body(hidden: jax.Array, step: Element) -> tuple[jax.Array, jax.Array]:
-        hidden = step[0] * hidden + step[1]
+        hidden = _fade(step[0], hidden) + step[1]
         return hidden, hidden
 
     return jax.lax.scan(body, jnp.zeros_like(drive[0]), (decay, drive))[1]

@@ -57,7 +57,8 @@ class Core(nn.Module):
         Args:
             state: what `initial_state`, `step` or `unroll` returned for B rows.
             x: inputs [B, D], cast to `dtype`.
-            start: bool [B]; True forgets the row's past before its input is consumed.
+            start: bool [B]; True forgets the row's past before its input is consumed. Transformers mask their caches
+                and do not clear them, so that these have to be finite: NaN or infinity in a cache outlives a start.
             deterministic: False switches dropout on, which needs an rng named `dropout`.
 
         Returns:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from core_cases import QUICK, outputs, unroll
+from core_cases import QUICK, outputs, random_parameters, unroll
 
 from jaxmem import cores
 from jaxmem.config import ConfigError
@@ -69,6 +69,22 @@ def test_scan_and_its_gradient_are_those_of_the_recurrence(scan, dtype):
     for a, b in zip(got, expected, strict=True):
         assert np.abs(b).max() > 0.1
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("scan", ["associative", "sequential"])
+def test_a_start_forgets_what_is_not_finite(scan):
+    decay, drive, _, initial = problem(jnp.complex64)
+    start = jnp.zeros((TIME, BATCH), bool).at[0].set(True).at[4].set(True)
+    hidden = linear_scan(decay.at[2].set(jnp.nan), drive.at[2].set(jnp.nan), start, initial * jnp.nan, scan)
+    expected = naive(decay, drive, start, initial)
+    np.testing.assert_allclose(hidden[:2], expected[:2], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(hidden[4:], expected[4:], rtol=0, atol=1e-5)
+
+    core = cores.make("lru", WIDTH, TIME)
+    x, begins = jnp.ones((BATCH, WIDTH)), jnp.ones((BATCH,), bool)
+    state = jax.tree.map(lambda leaf: leaf * jnp.nan, core.initial_state(BATCH))
+    after = core.apply(random_parameters(core), state, x, begins, method="step")
+    assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(after))
 
 
 def test_the_two_scans_differ_in_how_alone(monkeypatch):

@@ -106,7 +106,8 @@ class Recomputing(cores.Core):
         given, _ = self.initial_state(x.shape[1]) if state is None else state
 
         def body(state: Any, inputs: Any) -> tuple[Any, jax.Array]:
-            return self._step(state, *inputs, deterministic)
+            x, start = inputs
+            return self._step(state, x, start, deterministic)
 
         return jax.lax.scan(body, (given, self.project(given)), (x, start))
 
