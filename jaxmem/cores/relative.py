@@ -86,10 +86,10 @@ def attend(
         [B, T, N, H] in the queries' dtype.
     """
     time, heads = queries.shape[1:3]
+    blocks = _Blocks(time, heard.keys.shape[1], window)
 
     def rows(inputs: tuple[jax.Array, Heard, jax.Array], key: jax.Array | None) -> jax.Array:
         q, heard, position = inputs
-        blocks = _Blocks(time, heard.keys.shape[1], window)
         weights = drop(_weights(blocks, q, heard, terms, position), rate, key).astype(q.dtype)
         if heard.cut is None:
             attended = _mix(weights, blocks.of_keys(heard.values))
@@ -99,7 +99,7 @@ def attend(
             attended += _mix(jnp.where(own, 0, weights), blocks.of_keys(heard.cut.values))
         return attended.reshape(attended.shape[0], -1, *attended.shape[3:])[:, :time]
 
-    return by_groups_of_rows(rows, (queries, heard, position), rng, heads * time * 2 * min(window, time))
+    return by_groups_of_rows(rows, (queries, heard, position), rng, heads * blocks.pairs)
 
 
 def attention_weights(queries: jax.Array, heard: Heard, terms: Terms, position: jax.Array, window: int) -> jax.Array:
@@ -163,6 +163,7 @@ class _Blocks:
         self.padding = window if self.count > 1 and keys == time else 0
         self.past = keys - time + self.padding
         self._behind = self.count * self.size - time
+        self.pairs = self.count * self.size * (self.past + self.size)
 
     def distance(self) -> np.ndarray:
         """Steps from each key back to it of each query, int [size, past + size]; below 0 in the future."""

@@ -17,8 +17,13 @@ def bounded(share: jax.Array, penalty: float) -> jax.Array:
     """`share` clipped to [0, 1]; its gradient is that of a loss with `penalty` times the mean of `share` added.
 
     The penalty on spans belongs to the loss, but the cores know no losses, and the agents no spans: here it joins the
-    gradient on its way back. The value of the loss does not contain it. Outside of [0, 1] only gradients that lead back
-    pass, so that no share drifts away, and none is stuck.
+    gradient on its way back. Outside of [0, 1] only gradients that lead back pass, so that no share drifts away, and
+    none is stuck.
+
+    Two exceptions to what holds elsewhere follow. The penalty is in no reported loss, and its gradient is added once
+    for each differentiated call, whatever the loss is scaled by: a loss over two chunks has it twice, and half a loss
+    has it whole. And what passes is decided for each call, not for the sum: the gradient of a share outside of [0, 1]
+    depends on how a sequence is cut into chunks, and that of steps differs from that of `unroll`.
 
     Args:
         share: float32, of any shape.

@@ -19,10 +19,16 @@ class TransformerXL(Transformer):
     The MLP is four times as wide, with ReLU; no layer norm ends the stack, as in the originals. The cost of a step does
     not grow with the episode. "attention_weights" are sown as by the gpt core.
 
+    Two things differ from the original. What is carried are projected keys and values, not hidden states: within a
+    chunk the projections learn from all that is attended to, but what an earlier chunk left is a constant, and stale
+    where parameters have moved since; the original projects its memory anew with the present ones. And the biases u and
+    v of the scores are each layer's own; the original's layers share them unless it is told otherwise.
+
     Attributes:
         memory: how many steps each layer attends to, the present one included; never more than `max_length`.
         segment: gradients do not cross the borders of segments of so many steps, counted from the episode's first, in
-            `unroll`: the original's cached segments. It changes no output. None lets gradients through.
+            `unroll` alone: the original's cached segments. It changes no output. None lets gradients through. The
+            gradients of steps scanned are not cut, so that `check_law` passes without segments only.
         norm: pre or post.
         adaptive_span: each head learns how much of `memory` it looks at, at first 0.3 of it (Sukhbaatar et al. 2019).
         span_ramp: steps over which a learned span fades out; never more than `memory`.

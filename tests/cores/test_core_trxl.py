@@ -9,7 +9,7 @@ import pytest
 from core_cases import QUICK, WIDTH, outputs, random_parameters, sequence, unroll
 
 from jaxmem import cores
-from jaxmem.cores import attention
+from jaxmem.cores import attention, relative
 from jaxmem.cores.positions import sine
 from jaxmem.cores.span import bounded
 
@@ -240,6 +240,25 @@ def test_gates_hold_on_to_their_input_at_first():
     np.testing.assert_allclose(run(jax.random.key(0)), (1 - sigmoid(-2.0)) ** 2 * x, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("carried", [False, True])
+@pytest.mark.parametrize("time", [2, 4, TIME])
+def test_all_weights_count_where_memory_is_bounded(monkeypatch, carried, time):
+    core = cores.make("trxl", WIDTH, TIME, memory=4, heads=2)
+    params = random_parameters(core)
+    counted, held = [], []
+
+    def grouped(rows, inputs, rng, weights):
+        counted.append(BATCH * weights)
+        return rows(inputs, rng)
+
+    monkeypatch.setattr(relative, "by_groups_of_rows", grouped)
+    monkeypatch.setattr(relative, "drop", lambda weights, rate, rng: held.append(weights.size) or weights)
+    x, start = sequence(10, time, BATCH)
+    state = core.initial_state(BATCH) if carried else None
+    jax.eval_shape(partial(core.apply, method="unroll"), params, state, x, start)
+    assert counted == held != []
+
+
 def test_few_rows_at_a_time_change_nothing(monkeypatch):
     core = cores.make("trxl", WIDTH, TIME, memory=4, segment=3, heads=2, adaptive_span=True, span_ramp=2)
     params = random_parameters(core)
@@ -249,6 +268,7 @@ def test_few_rows_at_a_time_change_nothing(monkeypatch):
         return jax.jit(jax.grad(lambda p: (outputs(core, p, x, start) ** 2).sum()), compiler_options=QUICK)(params)
 
     whole = learn()
-    monkeypatch.setattr(attention, "_WEIGHTS", 2 * TIME * 2 * 4 * 2)
+    # Two rows: two heads with three blocks of four queries, which meet eight keys each.
+    monkeypatch.setattr(attention, "_WEIGHTS", 2 * 2 * 3 * 4 * 8)
     for a, b in zip(jax.tree.leaves(learn()), jax.tree.leaves(whole), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
