@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import tyro
 
+from jaxmem.cli.fields import check_fields
 from jaxmem.config import ConfigError, ConfigT
 from jaxmem.experiment import from_file
 
@@ -103,6 +104,7 @@ def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
             raise ConfigError(f"{argument.partition('=')[0]} cannot be set: {reason}")
     if any(word in _HELP for word in arguments):
         tyro.cli(type(config), default=config, args=["--help"], prog=prog, description="")
+    check_fields(config, arguments)
     # Our messages say none, as a user would; tyro wants Python's spelling.
     arguments = ["None" if word == "none" else re.sub(r"=none$", "=None", word) for word in arguments]
     errors = io.StringIO()

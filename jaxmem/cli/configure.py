@@ -23,7 +23,7 @@ FIELDS = """Any field of the configuration is set by its dotted name, as in --se
 
 def add_choices(parser: Parser, several: bool) -> None:
     """Let a command choose presets, cores and agents, one or several of each."""
-    nargs: dict[str, Any] = {"nargs": "+"} if several else {}
+    nargs: dict[str, Any] = {"nargs": "+", "action": "extend"} if several else {}
     parser.add_argument(
         "--preset",
         help="which settings: best (the default), paper, the published ones, or others that `jaxmem list` shows",
@@ -59,7 +59,9 @@ def configure(
     if preset is None:
         preset = experiment.default_preset if agent is None else experiment.preset_with(agent)
     config = experiment.config(preset, core)
-    if agent is not None:
+    if agent is not None and agent != config.agent.name:
+        made_for = config.agent.name
+        print(f"note: preset {preset} of {experiment.name} is made for {made_for}, not {agent}", file=sys.stderr)
         config = replace(config, agent=agents.exchange(config.agent, agent))
     config = set_fields(config, fields, prog)
     return Choice(experiment.name, preset, config), Program(config)

@@ -29,9 +29,9 @@ class LoopOptions(Config):
     path: ClassVar[str] = "loop"
 
     episodes: int = integer(20_000, low=1)
-    """training episodes, the random ones not counted"""
+    """training episodes, the random ones not counted; with unroll, unrolls of single rows"""
     collect: int = integer(1, low=1, high=1_000_000)
-    """episodes that an iteration collects, side by side"""
+    """episodes that an iteration collects, side by side; with unroll, rows that it plays on"""
     unroll: int | None = integer(None, low=1, high=1_000_000, optional=True)
     """steps that rows play on in an iteration, memory carried, episodes ending inside; none plays whole episodes"""
     updates: int | None = integer(None, low=0, high=1_000_000, optional=True)
@@ -45,7 +45,7 @@ class LoopOptions(Config):
     replay_episodes_min: int = integer(1000, low=1)
     """the fewest episodes that the replay holds, whatever replay_steps says"""
     eval_every: int = integer(10, low=1)
-    """training episodes between evaluations, rounded up to whole iterations"""
+    """training episodes between evaluations, rounded up to whole iterations; with unroll, unrolls"""
     eval_episodes: int = integer(10, low=1, high=1_000_000)
     """greedy episodes in an evaluation"""
     stop_return: float | None = number(None, optional=True)

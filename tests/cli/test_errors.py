@@ -41,9 +41,17 @@ def fails(arguments: list[str], capsys) -> str:
         (["run", "quickstart", "--env.length", "0"], "env.length is 0: allowed is an integer from 1"),
         (["run", "quickstart", "--agent.batch-size", "-1"], "agent.batch_size is -1: allowed is an integer from 1"),
         (["run", "quickstart", "--agent.batch-size", "banana"], "'banana' (expected --agent.batch-size INT)"),
-        (["run", "quickstart", "--agent.batchsize", "3"], "--agent.batchsize, 3 (perhaps --agent.batch-size INT)"),
+        (
+            ["run", "quickstart", "--agent.batchsize", "3"],
+            "unknown field 'agent.batchsize' (did you mean 'agent.batch_size'?): known are agent.name, ",
+        ),
         (["run", "quickstart", "--agent.batch-size"], "Missing value for argument '--agent.batch-size'"),
         (["run", "quickstart", "extra"], "Unrecognized options: extra"),
+        (["run", "quickstart", "--agent", "vtrace", "--agent.temperature", "1"], "unknown field 'agent.temperature'"),
+        (
+            ["run", "quickstart", "--core", "trxl", "--core.adaptive-span", "maybe"],
+            "core.adaptive_span takes no value: allowed are --core.adaptive-span and --core.no-adaptive-span",
+        ),
         (["run", "quickstart", "--core.heads", "3"], "core.heads is 3: allowed is a divisor of core.width = 64"),
         (["run", "quickstart", "--core.width", "32"], "core.width is 32: the gpt core needs the width of its input"),
         (["run", "quickstart", "--core.name", "lstm"], "choose a core with --core NAME"),

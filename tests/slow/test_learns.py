@@ -67,3 +67,21 @@ def test_sac_solves_the_probes(name, tmp_path):
 def test_without_memory_the_bit_is_guessed(tmp_path):
     row = last(tmp_path, "memory_length_20", "--core", "mlp", "--loop.episodes", "4000")
     assert row["eval/success"] < 0.75
+
+
+@pytest.mark.parametrize("core", ["lru", "mingru"])
+@pytest.mark.parametrize("seed", range(3))
+def test_vtrace_keeps_a_cue_for_fifty_steps(core, seed, tmp_path):
+    arguments = ["--agent", "vtrace", "--core", core, "--seed", str(seed)]
+    assert last_return(tmp_path, "passive_tmaze_50", *arguments) >= 0.98
+
+
+def test_memory_is_carried_from_unroll_to_unroll(tmp_path):
+    """The bit is asked for 20 steps after it was seen, and unrolls of 32 steps know nothing of where episodes begin."""
+    assert last_return(tmp_path, "memory_chain_20", "--core", "lru") >= 0.98
+
+
+def test_without_memory_tokens_segments_know_nothing_of_each_other(tmp_path):
+    assert last(tmp_path, "segments_5")["eval/success"] >= 0.98
+    blind = last(tmp_path, "segments_5", "--preset", "blind", "--loop.episodes", "25600")
+    assert blind["eval/success"] < 0.75
