@@ -60,9 +60,10 @@ def configure(
         preset = experiment.default_preset if agent is None else experiment.preset_with(agent)
     config = experiment.config(preset, core)
     if agent is not None and agent != config.agent.name:
+        exchanged = replace(config, agent=agents.exchange(config.agent, agent))
         made_for = config.agent.name
         print(f"note: preset {preset} of {experiment.name} is made for {made_for}, not {agent}", file=sys.stderr)
-        config = replace(config, agent=agents.exchange(config.agent, agent))
+        config = exchanged
     config = set_fields(config, fields, prog)
     return Choice(experiment.name, preset, config), Program(config)
 
