@@ -81,6 +81,7 @@ class _Session:
     _metrics_behind: bool = True
     _saved_at: float = field(default_factory=time.perf_counter)
     _iteration_seconds: float = 0.0
+    _diverged: bool = False
     _first_steps: float = 0.0
     _first_time: float = 0.0
 
@@ -139,12 +140,22 @@ class _Session:
     def _evaluate(self) -> None:
         evaluation = self.compiled.evaluate(self.run)
         rows = rows_of(self.run, evaluation, time.perf_counter() - self.began)
+        self._tell_divergence(rows)
         self.rows += rows
         self.run = self.compiled.clear_window(self.run)
         self.solved = self.solved + 1 if self.config.loop.is_solved(rows) else 0
         self._attempt("TensorBoard events", lambda: self.board.write(rows))
         self._metrics_behind = not self._attempt("metrics.csv", lambda: self._write_metrics(rows))
         self.display.advance(self.iteration, self._text(), force=self.finished)
+
+    def _tell_divergence(self, rows: list[Row]) -> None:
+        """Say once that what updates report is not finite: an empty cell would look like no update at all."""
+        updated = np.asarray(self.run.window.updates) > 0
+        names = [f"train/{name}" for name in self.run.window.metrics]
+        seeds = [row["seed"] for row in rows if updated[row["seed"]] and not np.isfinite([row[n] for n in names]).all()]
+        if seeds and not self._diverged:
+            self._diverged = True
+            self.display.say(f"warning: learning has diverged, its losses are not finite: seeds {seeds}")
 
     def _write_metrics(self, rows: list[Row]) -> None:
         # Whole where there is no sound beginning to add to: at first, after a resume, after a failure.

@@ -5,6 +5,7 @@ import math
 import pytest
 from support import small_config
 
+from jaxmem import agents
 from jaxmem.training import LoopOptions
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
@@ -43,3 +44,12 @@ def test_a_run_stops_after_several_such_evaluations(tmp_path):
     config = small_config(loop=loop)
     folder = RunFolder.create(tmp_path / "run", "stop", "best", config)
     assert len(start(config, folder, Display(loop.iterations))) == 2 * loop.stop_evals
+
+
+def test_losses_that_are_not_finite_are_told_once(tmp_path, capsys):
+    loop = LoopOptions(episodes=24, collect=4, updates=1, random_episodes=4, eval_every=4, eval_episodes=2)
+    config = small_config(loop=loop, agent=agents.options("ddqn", batch_size=4, learning_rate=1e30))
+    folder = RunFolder.create(tmp_path / "run", "diverged", "best", config)
+    start(config, folder, Display(loop.iterations))
+    output = "".join(capsys.readouterr())
+    assert output.count("learning has diverged, its losses are not finite: seeds [0, 1]") == 1
