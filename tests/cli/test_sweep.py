@@ -254,7 +254,7 @@ def test_a_folder_of_another_sweep_or_of_something_else_is_refused(tmp_path, cap
         (["--core"], "--core: expected at least one argument"),
         (["--seeds", "0"], "'0' is not an integer >= 1"),
         (["--agent.discount", "2"], "agent.discount is 2"),
-        (["--agent.discuont", "0.9"], "--agent.discuont"),
+        (["--agent.discuont", "0.9"], "unknown field 'agent.discuont' (did you mean 'agent.discount'?)"),
         (["--id", "a/b"], "--id is 'a/b'"),
         (["--file", "nosuch.py"], "no experiment file at nosuch.py"),
         (["--core", "gpt", "--core.heads", "3"], "pair_1 core gpt: core.heads is 3"),
