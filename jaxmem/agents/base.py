@@ -174,6 +174,26 @@ class NetAgent:
         return self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
 
 
+@dataclass(frozen=True, eq=False)
+class PolicyAgent(NetAgent):
+    """What agents share whose network's step gives the logits of a policy [B, A]: how they act."""
+
+    def act(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, Decision]:
+        """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
+        dropout_key, action_key = jax.random.split(key)
+        carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
+        return carry, drawn(logits, action_key) if explore else likeliest(logits)
+
+
 def sure(action: jax.Array) -> Decision:
     """A choice [B] that was made with probability 1."""
     return Decision(action, jnp.zeros(action.shape, jnp.float32))

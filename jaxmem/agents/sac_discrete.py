@@ -12,16 +12,12 @@ import optax
 from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
-    Carry,
-    Decision,
     Metrics,
-    NetAgent,
     Params,
+    PolicyAgent,
     clipped,
-    drawn,
     gradient_step,
     init_state,
-    likeliest,
 )
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.losses import entropy, masked_mean, sac_policy_loss, soft_lambda_returns, taken, temperature_loss
@@ -87,7 +83,7 @@ class SACDiscreteOptions(AgentOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class SACDiscrete(NetAgent):
+class SACDiscrete(PolicyAgent):
     """Soft actor-critic (Haarnoja et al. 2018, arXiv:1801.01290) for discrete actions (Christodoulou 2019).
 
     Loss: means over the valid steps of a batch of episodes of half the sum of both critics' squared errors against
@@ -132,21 +128,6 @@ class SACDiscrete(NetAgent):
         """See `Agent.init`."""
         targets = _CRITICS if self.options.shared else (*_CRITICS, "critic_trunk")
         return init_state(self.net, self._optimizer, self.example, key, targets)
-
-    def act(
-        self,
-        state: AgentState,
-        carry: Carry,
-        inputs: Inputs,
-        start: jax.Array,
-        key: jax.Array,
-        progress: jax.Array | float,
-        explore: bool,
-    ) -> tuple[Carry, Decision]:
-        """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
-        dropout_key, action_key = jax.random.split(key)
-        carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
-        return carry, drawn(logits, action_key) if explore else likeliest(logits)
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
         """One gradient step; see `EpisodeAgent.update`."""

@@ -11,16 +11,12 @@ import optax
 from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
-    Carry,
-    Decision,
     Metrics,
-    NetAgent,
     Params,
+    PolicyAgent,
     clipped,
-    drawn,
     gradient_step,
     init_state,
-    likeliest,
 )
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
@@ -85,7 +81,7 @@ class VTraceOptions(AgentOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class VTrace(NetAgent):
+class VTrace(PolicyAgent):
     """The actor-critic of IMPALA (Espeholt et al. 2018, arXiv:1802.01561), acting and learning in turns.
 
     Loss, over all steps in which something was done: the policy's log-probability times `losses.vtrace`'s advantage,
@@ -122,21 +118,6 @@ class VTrace(NetAgent):
     def init(self, key: jax.Array) -> AgentState:
         """See `Agent.init`; there are no targets."""
         return init_state(self.net, self._optimizer(0.0), self.example, key, targets=())
-
-    def act(
-        self,
-        state: AgentState,
-        carry: Carry,
-        inputs: Inputs,
-        start: jax.Array,
-        key: jax.Array,
-        progress: jax.Array | float,
-        explore: bool,
-    ) -> tuple[Carry, Decision]:
-        """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
-        dropout_key, action_key = jax.random.split(key)
-        carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
-        return carry, drawn(logits, action_key) if explore else likeliest(logits)
 
     def update(
         self, state: AgentState, unroll: Unroll, key: jax.Array, progress: jax.Array | float

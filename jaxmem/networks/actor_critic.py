@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.networks.inputs import Inputs
-from jaxmem.networks.memory_net import Trunk, over_rows
+from jaxmem.networks.memory_net import PolicyNet, Trunk, over_rows
 
 
 class ActorCriticOutputs(NamedTuple):
@@ -24,7 +24,7 @@ class ActorCriticOutputs(NamedTuple):
     features: jax.Array
 
 
-class ActorCritic(nn.Module):
+class ActorCritic(PolicyNet):
     """A policy head and twin critic heads on one trunk, or on two: one for the policy and one for both critics.
 
     Attributes:
@@ -36,8 +36,6 @@ class ActorCritic(nn.Module):
         log_temperature: first value of a learned parameter of that name; None for no such parameter.
     """
 
-    trunk: Trunk
-    actor: nn.Module
     critic_0: nn.Module
     critic_1: nn.Module
     critic_trunk: Trunk | None = None
@@ -47,16 +45,6 @@ class ActorCritic(nn.Module):
         """Make the temperature."""
         if self.log_temperature is not None:
             self.log_alpha = self.param("log_temperature", nn.initializers.constant(self.log_temperature), ())
-
-    def initial_state(self, batch_size: int) -> Any:
-        """The policy's memory before anything was seen; needs no parameters."""
-        return self.trunk.initial_state(batch_size)
-
-    def step(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
-        """One step of B rows of the policy: inputs [B, ...], start [B] -> (state, logits [B, A])."""
-        state, y = self.trunk.step(state, inputs, start, deterministic)
-        apply: Any = self.actor
-        return state, apply(y)
 
     def unroll(
         self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True

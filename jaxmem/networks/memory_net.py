@@ -57,6 +57,28 @@ class MemoryNet(nn.Module):
         return state, over_rows(self.head, y)
 
 
+class PolicyNet(nn.Module):
+    """What networks with a policy head share: acting; subclasses add what learns beside it, and `unroll`.
+
+    Attributes:
+        trunk: sees and remembers for the policy.
+        actor: policy head.
+    """
+
+    trunk: Trunk
+    actor: nn.Module
+
+    def initial_state(self, batch_size: int) -> Any:
+        """The policy's memory before anything was seen; needs no parameters."""
+        return self.trunk.initial_state(batch_size)
+
+    def step(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
+        """One step of B rows of the policy: inputs [B, ...], start [B] -> (state, logits [B, A])."""
+        state, y = self.trunk.step(state, inputs, start, deterministic)
+        apply: Any = self.actor
+        return state, apply(y)
+
+
 def over_rows(head: nn.Module, y: jax.Array) -> jax.Array:
     """A head on [T, B, D], as one batch of T * B rows: see `Trunk.unroll`."""
     apply: Any = head

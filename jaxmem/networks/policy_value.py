@@ -6,7 +6,7 @@ import jax
 from flax import linen as nn
 
 from jaxmem.networks.inputs import Inputs
-from jaxmem.networks.memory_net import Trunk, over_rows
+from jaxmem.networks.memory_net import PolicyNet, over_rows
 
 
 class PolicyValueOutputs(NamedTuple):
@@ -21,22 +21,10 @@ class PolicyValueOutputs(NamedTuple):
     value: jax.Array
 
 
-class PolicyValue(nn.Module):
+class PolicyValue(PolicyNet):
     """A policy head and a value head on one trunk."""
 
-    trunk: Trunk
-    actor: nn.Module
     critic: nn.Module
-
-    def initial_state(self, batch_size: int) -> Any:
-        """The memory before anything was seen; needs no parameters."""
-        return self.trunk.initial_state(batch_size)
-
-    def step(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
-        """One step of B rows of the policy: inputs [B, ...], start [B] -> (state, logits [B, A])."""
-        state, y = self.trunk.step(state, inputs, start, deterministic)
-        apply: Any = self.actor
-        return state, apply(y)
 
     def unroll(
         self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True
