@@ -170,6 +170,9 @@ def notes_on(groups: Sequence[Group]) -> list[str]:
         notes.append(f"no interval, since there is a single seed: {', '.join(single)}")
     if unfinished and len(groups) > 1:
         notes.append(f"unfinished, compared as far as they are: {', '.join(unfinished)}")
+    twice = [group.label for group in groups if group.apart]
+    if twice:
+        notes.append(f"drawn apart, since runs of one seed are no two samples: {', '.join(twice)}")
     merged = merged_fields(groups)
     if merged:
         notes.append(f"not in the lines' names, since presets set it for each task: {', '.join(merged)}")

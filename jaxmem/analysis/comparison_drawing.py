@@ -7,18 +7,19 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.analysis.comparison import Lengths, Pair
-from jaxmem.analysis.curves import ESTIMATE_NAMES, metric_title
+from jaxmem.analysis.curves import ESTIMATE_NAMES, fits_inside, legend_below, metric_title
 
 
 def draw_improvement(pairs: Sequence[Pair], metric: str, path: Path) -> None:
     """Draw probabilities of improvement with their intervals, a line a pair."""
-    figure = Figure(figsize=(6.5, 1.4 + 0.4 * len(pairs)), layout="constrained")
+    names = [f"{pair.better} > {pair.than}" for pair in pairs]
+    figure = Figure(figsize=(4.5 + 0.09 * max(map(len, names)), 1.4 + 0.4 * len(pairs)), layout="constrained")
     axes = figure.subplots()
     places = np.arange(len(pairs))
     axes.axvline(0.5, color="0.6", linestyle="--", linewidth=1)
     axes.hlines(places, *np.array([pair.interval for pair in pairs], float).T, linewidth=7, alpha=0.35)
     axes.plot([pair.probability for pair in pairs], places, "o")
-    axes.set_yticks(places, [f"{pair.better} > {pair.than}" for pair in pairs])
+    axes.set_yticks(places, names)
     axes.invert_yaxis()
     tasks = sorted({pair.tasks for pair in pairs})
     over = f"mean over {' and '.join(map(str, tasks))} tasks, " if tasks[-1] > 1 else ""
@@ -47,7 +48,10 @@ def draw_lengths(families: Mapping[str, Sequence[Lengths]], metric: str, estimat
         axes.minorticks_off()
         axes.set(xlabel="length", ylabel=f"{metric_title(metric)} at the end", title=family)
         axes.grid(alpha=0.3)
-        axes.legend()
+        if fits_inside(names):
+            axes.legend()
+    if not fits_inside(names):
+        legend_below(figure, names)
     seeds = sorted({number for lines in families.values() for line in lines for number in line.seeds})
     if seeds[-1] > 1:
         of = f"{ESTIMATE_NAMES[estimate]} of {' and '.join(map(str, seeds))} seeds, 95 % CI"

@@ -138,11 +138,14 @@ def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
 
 
 def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "mean") -> None:
-    """Draw panels in rows, one a task: legends within the panels of a single row, one below several."""
+    """Draw panels in rows, one a task: legends within the panels of a single row if they are small, else one below."""
     single, columns = len(rows) == 1, max(map(len, rows))
-    figure = Figure(figsize=(5.5 * columns, 4.0 if single else 2.8 * len(rows) + 0.8), layout="constrained")
     curves = [curve for row in rows for panel in row for curve in panel.curves]
     labels = list(dict.fromkeys(curve.label for curve in curves))
+    below = not single or not fits_inside(labels)
+    width = 5.5 * columns
+    height = (4.0 if single else 2.8 * len(rows) + 0.8) + (_legend_height(labels, width) if below else 0)
+    figure = Figure(figsize=(width, height), layout="constrained")
     sample = _sample(curves, estimate)
     # The plain case says it all in the titles of its panels.
     plain = single and estimate == "mean" and all(len(curve.scores) == 1 for curve in curves)
@@ -163,12 +166,35 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "me
             if line == len(rows) - 1:
                 axes.set_xlabel("environment steps")
             axes.grid(alpha=0.3)
-            if single:
+            if not below:
                 axes.legend()
-    if not single:
-        handles = {h.get_label(): h for axes in figure.axes for h in axes.get_legend_handles_labels()[0]}
-        figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=min(len(handles), 2 * columns))
+    if below:
+        legend_below(figure, labels)
     figure.savefig(path, dpi=120)
+
+
+def fits_inside(labels: Sequence[str]) -> bool:
+    """Whether a legend leaves most of a panel free."""
+    return len(labels) <= 6 and max(map(len, labels)) <= 30
+
+
+def legend_below(figure: Figure, labels: Sequence[str]) -> None:
+    """One legend for all panels, below them, in as many columns as there is room for."""
+    handles = {h.get_label(): h for axes in figure.axes for h in axes.get_legend_handles_labels()[0]}
+    columns = _legend_columns(labels, figure.get_figwidth())
+    figure.legend(
+        handles=[handles[label] for label in labels], loc="outside lower center", ncols=columns, fontsize="small"
+    )
+
+
+def _legend_columns(labels: Sequence[str], width: float) -> int:
+    """Columns of a legend in a figure that is `width` inches wide; a letter takes about a twelfth of an inch."""
+    return max(1, min(len(labels), int(width / (0.6 + max(map(len, labels)) / 12))))
+
+
+def _legend_height(labels: Sequence[str], width: float) -> float:
+    """Inches."""
+    return 0.2 * -(-len(labels) // _legend_columns(labels, width))
 
 
 def _draw_curve(axes: Axes, curve: Curve, estimate: str, colour: str) -> None:

@@ -60,6 +60,7 @@ class Group:
         family: the experiment without its length.
         length: see `length_of`.
         runs: the runs.
+        apart: whether this is a single run, told from others of the same seed by its folder.
     """
 
     task: str
@@ -67,6 +68,7 @@ class Group:
     family: str
     length: float | None
     runs: Sequence[RunData]
+    apart: bool = False
 
     @property
     def label(self) -> str:
@@ -113,15 +115,15 @@ def group_runs(
         if len({run.config.get("seed") for run in members}) == len(members):
             groups.append(_group(task, algorithm, members))
         else:
-            groups += [_group(task, f"{algorithm} ({run.folder.path})", [run]) for run in members]
+            groups += [_group(task, f"{algorithm} ({run.folder.path})", [run], apart=True) for run in members]
     return groups
 
 
-def _group(task: str, algorithm: str, runs: Sequence[RunData]) -> Group:
+def _group(task: str, algorithm: str, runs: Sequence[RunData], apart: bool = False) -> Group:
     family, length = length_of(runs[0])
     # What else was changed of the environment makes a family of its own.
     changed = re.sub(r" env\.length=\S+", "", task.removeprefix(runs[0].experiment))
-    return Group(task, algorithm, family + changed, length, runs)
+    return Group(task, algorithm, family + changed, length, runs, apart)
 
 
 def _makes_an_algorithm(field: str) -> bool:

@@ -1,6 +1,7 @@
 """`jaxmem bench`: measure environments, cores and their memory."""
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from jaxmem.benchmarks.report import Table
 from jaxmem.benchmarks.timing import Repeats
 from jaxmem.cli.arguments import Parser, count
 from jaxmem.config import ConfigError, lookup
+from jaxmem.cores import memax, registered_cores
 from jaxmem.cores import options as core_options
-from jaxmem.cores import registered_cores
 from jaxmem.envs import options as env_options
 from jaxmem.training.folder import write_atomically
 from jaxmem.training.progress import Display
@@ -120,6 +121,8 @@ def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
     names = tuple(dict.fromkeys(options.cores or registered_cores))
     for name in names:
         core_options(name)
+    if options.cores is None and not memax.is_installed():
+        print("note: the core memax is not measured: `pip install 'jaxmem[memax]'` adds it", file=sys.stderr)
     bench = core_bench.CoreBench(
         cores=names,
         lengths=tuple(sorted(set(options.lengths))),

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.cores.protocol import Core
+from jaxmem.config import ConfigError
+from jaxmem.cores.protocol import Core, lacks_nothing
 
 TOLERANCE = 1e-5
 """The most that numbers which should be equal may differ, in float32."""
@@ -35,8 +36,12 @@ def check_law(core: Core, input_width: int | None = None, *, remembers: bool = T
         params: variables of the core; N(0, 0.3^2) if None, large enough that every part matters.
 
     Raises:
+        ConfigError: `core` is not a core, or lacks a method that cores have.
         AssertionError: one line that says what is broken, and by how much.
     """
+    if not isinstance(core, Core):
+        raise ConfigError(f"core is {core!r}: allowed is an object whose class is a subclass of jaxmem.cores.Core")
+    lacks_nothing(type(core))
     width = core.width if input_width is None else input_width
     params = random_parameters(core, width) if params is None else params
     check_shapes(core, params, width)

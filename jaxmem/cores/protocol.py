@@ -107,6 +107,13 @@ class Core(nn.Module):
                 raise ValueError(f"{name}: the state is for {leaf.shape[0]} rows, but x has {x.shape[-2]}")
 
 
+def lacks_nothing(core: type[Core]) -> None:
+    """Raise `ConfigError` for a class without the methods that every core has of its own."""
+    missing = [name for name in ("initial_state", "_step", "_unroll") if getattr(core, name) is getattr(Core, name)]
+    if missing:
+        raise ConfigError(f"{core.__name__} lacks {', '.join(missing)}: every core has its own")
+
+
 def reset_rows(state: Any, initial: Any, start: jax.Array) -> Any:
     """`state` with the rows where `start` [B] is True taken from `initial`; both have leaves [B, ...]."""
 

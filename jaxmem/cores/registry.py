@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import re
 from typing import Any, ClassVar, cast
 
 import jax.numpy as jnp
@@ -15,7 +16,7 @@ from jaxmem.cores.lru import LRU
 from jaxmem.cores.lstm import LSTM
 from jaxmem.cores.mingru import MinGRU
 from jaxmem.cores.mlp import MLP
-from jaxmem.cores.protocol import Core
+from jaxmem.cores.protocol import Core, lacks_nothing
 from jaxmem.cores.rmt import RMT
 from jaxmem.cores.trxl import GTrXL, TransformerXL
 
@@ -79,14 +80,15 @@ def register(name: str, core: type[Core]) -> None:
         core: a subclass of `Core`; its checked fields (`jaxmem.config`) become options.
 
     Raises:
-        ConfigError: `name` is not a new name, or `core` is not such a class.
+        ConfigError: `name` is not a new name, or `core` is not such a class, or an unfinished one.
     """
-    if not isinstance(name, str) or not name:
-        raise ConfigError(f"core.name is {name!r}: allowed is a non-empty name")
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
+        raise ConfigError(f"core.name is {name!r}: allowed are letters, digits and . _ -, a letter or digit first")
     if name in _CORES:
         raise ConfigError(f"core {name!r} is registered already: allowed is a new name")
     if not (isinstance(core, type) and issubclass(core, Core)):
         raise ConfigError(f"core {name!r} is {core!r}: allowed is a subclass of jaxmem.cores.Core")
+    lacks_nothing(core)
     _CORES[name] = core
     registered_cores.append(name)
 

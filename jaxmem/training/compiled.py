@@ -49,18 +49,14 @@ class Compiled:
         return self._clear(run)
 
 
-def _check_memory(program: Program, run: Run) -> None:
-    """Refuse, before anything is allocated, a replay that the machine cannot hold."""
-    needed, config = nbytes(run.experience), program.config
+def _check_memory(what: str, needed: int, instead: str) -> None:
+    """Refuse, before anything is allocated, what the machine cannot hold: `needed` is in bytes."""
     devices = jax.local_devices()
     statistics = devices[0].memory_stats() or {}
     # On a CPU the devices share the machine's memory, and report no limit.
     there = statistics.get("bytes_limit", 0) * len(devices) or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
-        raise ConfigError(
-            f"the replay of seeds={config.seeds} would take {needed / 1e9:,.1f} GB, there are {there / 1e9:,.1f} GB: "
-            f"fewer seeds, or a smaller loop.replay_steps or loop.replay_episodes_min"
-        )
+        raise ConfigError(f"{what} would take {needed / 1e9:,.1f} GB, there are {there / 1e9:,.1f} GB: {instead}")
 
 
 def compile_program(program: Program, *, resume: bool) -> Compiled:
@@ -69,7 +65,9 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     key = jax.random.key(program.config.seed)
     init = jax.jit(program.init)
     traced = init.trace(key)
-    _check_memory(program, traced.out_info)
+    seeds = f"of seeds={program.config.seeds}"
+    fewer = "fewer seeds, or a smaller loop.replay_steps or loop.replay_episodes_min"
+    _check_memory(f"the replay {seeds}", nbytes(traced.out_info.experience), fewer)
     sharding = seed_sharding(program.config.seeds)
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), traced.out_info
@@ -86,6 +84,10 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
         lowered.append(traced.lower())
     with ThreadPoolExecutor(len(lowered)) as pool:
         compiled = list(pool.map(lambda item: item.compile(), lowered))
+    fewer = "fewer seeds, or a smaller loop.collect, loop.unroll or agent.batch_size"
+    devices = 1 if sharding is None else len(sharding.device_set)
+    memory = compiled[0].memory_analysis()
+    _check_memory(f"an iteration {seeds}", memory.temp_size_in_bytes * devices, fewer)
     return Compiled(
         _iterate=compiled[0],
         _evaluate=compiled[1],

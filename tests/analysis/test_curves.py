@@ -6,7 +6,7 @@ import matplotlib.figure
 import numpy as np
 import pytest
 
-from jaxmem.analysis.curves import curve_of, draw_curves
+from jaxmem.analysis.curves import Panel, curve_of, draw_curves, draw_panels
 from jaxmem.config import ConfigError
 
 
@@ -44,6 +44,25 @@ def test_metrics_that_not_all_runs_have_are_left_out(titles):
 
 def test_success_that_nothing_reports_is_left_out(titles):
     assert titles({"one": rows("return", "success", "blind")}) == ["greedy return", "greedy blind"]
+
+
+@pytest.mark.parametrize("panels", [1, 2])
+@pytest.mark.parametrize("name", ["short", "a long name of an algorithm agent.learning_rate=0.001 loop.collect=64"])
+@pytest.mark.filterwarnings("error")
+def test_long_legends_are_below_the_panels_and_within_the_picture(name, panels, monkeypatch, tmp_path):
+    found = []
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", lambda self, *_, **__: found.append(self))
+    curves = [curve_of(rows("return"), "eval/return", f"{name} {number}") for number in range(5)]
+    draw_panels([[Panel("maze", "eval/return", curves)] * panels], tmp_path / "curves.png")
+    (figure,) = found
+    figure.draw_without_rendering()
+    inside = [axes.get_legend() is not None for axes in figure.axes]
+    assert inside == [name == "short"] * panels
+    for legend in figure.legends:
+        box = legend.get_window_extent()
+        assert box.x0 >= 0
+        assert box.x1 <= figure.bbox.width
+        assert box.y1 <= min(axes.get_tightbbox().y0 for axes in figure.axes)
 
 
 def test_a_curve_is_the_mean_over_seeds_within_its_band():

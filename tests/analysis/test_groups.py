@@ -6,6 +6,7 @@ from made_up_runs import made_up
 
 from jaxmem import envs
 from jaxmem.analysis import groups as groups_module
+from jaxmem.analysis.comparison import notes_on
 from jaxmem.analysis.groups import Line, RunData, group_runs, merged_fields
 
 CHANGED = {"discount": 0.9}
@@ -25,7 +26,7 @@ def test_other_seeds_are_more_seeds_of_one_group(make):
     runs = make(dict(seeds=2, seed=0), dict(seeds=3, seed=1), dict(core="gpt"), dict(seed=5))
     first, second = group_runs(runs)
     assert (first.task, first.algorithm, first.label) == ("passive_tmaze_50", "lstm", "passive_tmaze_50 lstm")
-    assert (second.algorithm, len(second.runs)) == ("gpt", 1)
+    assert (second.algorithm, len(second.runs), first.apart) == ("gpt", 1, False)
     assert Line(first.label, [first]).curve("eval/return").seeds == (2 + 3 + 1,)
 
 
@@ -64,8 +65,11 @@ def test_what_presets_set_for_each_task_is_not_in_the_label(make):
 
 
 def test_the_same_seed_twice_is_no_second_sample(make, tmp_path):
-    labels = [group.label for group in group_runs(make({}, {}))]
-    assert labels == [f"passive_tmaze_50 lstm ({tmp_path / str(number)})" for number in range(2)]
+    groups = group_runs(make({}, {}))
+    assert [group.label for group in groups] == [
+        f"passive_tmaze_50 lstm ({tmp_path / str(number)})" for number in range(2)
+    ]
+    assert any(note.startswith("drawn apart, since runs of one seed are no two samples: ") for note in notes_on(groups))
 
 
 def test_lengths_come_from_the_environment_or_the_name(make):

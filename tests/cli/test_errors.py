@@ -58,6 +58,7 @@ def fails(arguments: list[str], capsys) -> str:
         (["run", "quickstart", "--loop.episodes", "2000000000"], "a run has at most"),
         (["run", "quickstart", "--agent.batch-size", "10000000000"], "agent.batch_size is 10000000000"),
         (["run", "quickstart", "--loop.updates", "1000000", "--loop.episodes", "1000000"], "updates"),
+        (["sweep", "passive_tmaze_{50"], "braces in 'passive_tmaze_{50': allowed are {a,b} and {1..5}"),
         (["render", "PassiveTMaze-v0", "--seed", "18446744073709551616"], "is not an integer >= 0"),
         (["run", "--resume", "nosuch"], "no run folder at nosuch"),
         (["run", "quickstart", "--resume", "nosuch"], "'quickstart' cannot be given beside it"),

@@ -6,7 +6,7 @@ import tyro
 
 from jaxmem import cores
 from jaxmem.config import ConfigError, number, replace
-from jaxmem.cores import registry
+from jaxmem.cores import Core, registry
 from jaxmem.cores.mlp import MLP
 
 
@@ -48,7 +48,9 @@ def test_a_users_core_is_one_like_any_other(names):
 def test_what_cannot_be_registered(names):
     for name, core, message in (
         ("gpt", Mine, "core 'gpt' is registered already: allowed is a new name"),
-        ("", Mine, "core.name is '': allowed is a non-empty name"),
+        ("", Mine, "core.name is '': allowed are letters, digits and . _ -, a letter or digit first"),
+        ("--mine", Mine, "core.name is '--mine': allowed are letters"),
+        ("mine", Core, "Core lacks initial_state, _step, _unroll: every core has its own"),
         ("mine", Mine(8, 4), "core 'mine' is Mine("),
         ("mine", dict, "core 'mine' is <class 'dict'>: allowed is a subclass of jaxmem.cores.Core"),
     ):

@@ -8,7 +8,7 @@ import pytest
 from flax import linen as nn
 
 from jaxmem import cores
-from jaxmem.config import choice
+from jaxmem.config import ConfigError, choice
 
 
 class Leaky(cores.Core):
@@ -71,6 +71,18 @@ def test_a_fault_is_told_in_one_line(fault, message):
         cores.check_law(Leaky(4, 3, fault=fault))
     assert str(error.value).startswith(f"Leaky breaks the law of cores: {message}")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("core", "message"),
+    [
+        (Leaky, "core is <class 'test_law_check.Leaky'>: allowed is an object whose class is a subclass of"),
+        (cores.Core(4, 20), "Core lacks initial_state, _step, _unroll: every core has its own"),
+    ],
+)
+def test_what_is_no_core_is_told_in_one_line(core, message):
+    with pytest.raises(ConfigError, match=message):
+        cores.check_law(core)
 
 
 class Forgetful(Leaky):

@@ -15,8 +15,6 @@ from jaxmem.sweep.patterns import expand, expand_all
         ("m{1..3}", ["m1", "m2", "m3"]),
         ("m{3..1}", ["m3", "m2", "m1"]),
         ("my.py:name{,_long}", ["my.py:name", "my.py:name_long"]),
-        ("m{a}{}", ["m{a}{}"]),
-        ("m{1..a}", ["m{1..a}"]),
     ],
 )
 def test_as_bash_does(pattern, names):
@@ -25,6 +23,12 @@ def test_as_bash_does(pattern, names):
 
 def test_names_come_once():
     assert expand_all(["b", "{a,b}", "a"]) == ["b", "a"]
+
+
+@pytest.mark.parametrize("pattern", ["m{a}", "m{}", "m{1..a}", "m{50,100", "m}", "{a,{b,c}}"])
+def test_other_braces_are_one_line(pattern):
+    with pytest.raises(ConfigError, match=r"allowed are \{a,b\} and \{1..5\}, not nested"):
+        expand(pattern)
 
 
 def test_endless_ranges_are_one_line():

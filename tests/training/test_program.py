@@ -1,5 +1,7 @@
 """What a program refuses before anything is compiled or written."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -7,7 +9,9 @@ from support import small_config
 
 from jaxmem import cores, envs
 from jaxmem.config import ConfigError
+from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions
+from jaxmem.training.compiled import compile_program
 from jaxmem.training.loop import Program
 
 
@@ -51,3 +55,18 @@ def test_an_environment_that_makes_arrays_can_be_traced_twice():
     program = Program(config)
     run = jax.eval_shape(program.init, jax.random.key(0))
     assert jax.eval_shape(program.evaluate, run)["return"].shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("pages", "says"),
+    [
+        (1, r"the replay of seeds=2 would take .* GB, there are .* GB: fewer seeds, or a smaller loop.replay_steps"),
+        (200, r"an iteration of seeds=2 would take .* GB, there are .* GB: fewer seeds, or a smaller loop.collect"),
+    ],
+)
+def test_what_does_not_fit_the_machine_is_one_line(pages, says, monkeypatch):
+    loop = LoopOptions(episodes=4, collect=64, updates=1, random_episodes=2, replay_steps=1, replay_episodes_min=2)
+    program = Program(small_config(core=cores.options("mlp", width=64), network=NetworkOptions(), loop=loop))
+    monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PHYS_PAGES": pages, "SC_PAGE_SIZE": 1000}[name])
+    with pytest.raises(ConfigError, match=says):
+        compile_program(program, resume=False)
