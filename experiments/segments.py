@@ -1,4 +1,11 @@
-"""What a recurrent-memory transformer needs to remember across segments: memory tokens, and gradients through them."""
+"""What a recurrent-memory transformer needs to remember across segments: memory tokens, and gradients through them.
+
+What makes it hard is to begin with. At first a cue changes the memory that is handed on by a hundredth of its length, and
+every update moves the map from one memory to the next: Adam at 1e-3, driven by noise, makes it contract within a hundred
+updates, and nothing crosses ten segments any more. So the step size is small, noise is kept out (one-step targets, a small
+weight for the value's loss, no embedding of the actions, which mean nothing before the last step), and a strong barrier keeps
+the policy even until it knows better: of an uneven one, rewards tell less.
+"""
 
 from functools import partial
 
@@ -28,10 +35,10 @@ def config(core: str, segments: int, arm: str) -> RunConfig:
     return RunConfig(
         env=envs.options("MemoryLength-v0", length=SEGMENT * segments + 1),
         core=cores.options(core, width=64, **options),
-        agent=vtrace_recipe(),
-        network=NetworkOptions(obs_embed=32, action_embed=32, head=(64,)),
+        agent=vtrace_recipe(td_lambda=0.0, learning_rate=1e-4, baseline_cost=0.01, barrier_cost=0.1),
+        network=NetworkOptions(obs_embed=64, action_embed=0, head=(64,)),
         loop=LoopOptions(
-            episodes=64 * 1500,
+            episodes=64 * 1000,
             collect=64,
             eval_every=64 * 25,
             eval_episodes=64,
