@@ -1,10 +1,10 @@
 """What a recurrent-memory transformer needs to remember across segments: memory tokens, and gradients through them.
 
-Hard is the beginning. At first a cue changes the memory that is handed on by a hundredth of its length, and every update
-moves the map from one memory to the next: Adam at 1e-3, driven by noise, makes it contract within a hundred updates, and
-nothing crosses ten segments any more. So the step size is small, and noise is kept out: one-step targets, a small weight
-of the value's loss, no embedding of actions, which mean nothing before the last step. A strong barrier keeps the policy
-even until it knows better; rewards tell less of an uneven one.
+Hard is the beginning. At first a cue changes the memory that is handed on by a hundredth of its length, and
+every update moves the map from one memory to the next: Adam at 1e-3, driven by noise, makes it contract within
+a hundred updates, and nothing crosses ten segments any more. So the step size is small, and noise is kept out:
+one-step targets, a small weight of the value's loss, no embedding of actions, which mean nothing before the
+last step. A strong barrier keeps the policy even until it knows better; rewards tell less of an uneven one.
 """
 
 from functools import partial
