@@ -52,7 +52,7 @@ EXPERIMENTS = [
     *(
         Experiment(
             name=f"memory_chain_{length}",
-            description=f"bsuite's memory chain: name a bit that was seen {length} steps ago",
+            description=f"bsuite's memory chain: name a bit that was last seen {length - 1} steps ago",
             presets={"best": partial(memory_chain, length=length)},
             difference="not of the paper; in unrolls of 32 steps that know nothing of episodes",
             cores=("lru", "lstm", "gpt"),

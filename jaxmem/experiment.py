@@ -90,7 +90,7 @@ class Choice:
 
 
 def vtrace_recipe(**changes: Any) -> AgentOptions:
-    """The algorithm of the presets with V-trace: Adam, the task's own rewards, almost Monte-Carlo returns.
+    """The algorithm of the presets with V-trace: Adam, the task's own rewards, returns of some twenty steps.
 
     What keeps the policy exploring is a log barrier and not the entropy. In a T-Maze a slip at the beginning costs
     fifty times as much as one at the end: an entropy bonus that is felt at the end drowns the walk, a smaller one lets

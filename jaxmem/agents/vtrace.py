@@ -44,7 +44,7 @@ class VTraceOptions(AgentOptions):
     clip_rho: float | None = number(1.0, above=0, optional=True)
     """bound of the importance ratios in the targets' errors; none does not clip"""
     clip_c: float | None = number(1.0, above=0, optional=True)
-    """bound of the importance ratios along the targets' trace; none does not clip"""
+    """bound of the importance ratios along the targets' trace, in theory at most clip_rho; none does not clip"""
     clip_pg_rho: float | None = number(1.0, above=0, optional=True)
     """bound of the importance ratios in the policy's gradient; none does not clip"""
     baseline_cost: float = number(0.5, 0)

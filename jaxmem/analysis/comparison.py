@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxmem.analysis.curves import Curve, Panel, metric_title, shared_metrics
 from jaxmem.analysis.groups import Group, Line, merged_fields
-from jaxmem.analysis.statistics import ESTIMATES, Interval, improvement, interval
+from jaxmem.analysis.statistics import ENOUGH_SEEDS, ESTIMATES, Interval, improvement, interval
 from jaxmem.config import ConfigError
 
 SUCCESS, RETURN = "eval/success", "eval/return"
@@ -84,6 +84,9 @@ def panels_of_all(groups: Sequence[Group]) -> tuple[list[list[Panel]], list[str]
     ]
     lines = [Line(name, [by_task[task][name] for task in common]) for name in algorithms]
     row, left_out = _panels(lines, f"{len(common)} tasks" if len(common) > 1 else common[0])
+    unscaled = [metric_title(panel.metric) for panel in row if panel.metric != SUCCESS]
+    if len(common) > 1 and unscaled:
+        notes.append(f"{', '.join(unscaled)} as they are, unscaled: a task with greater ones counts for more")
     return [row], notes + left_out
 
 
@@ -166,6 +169,8 @@ def notes_on(groups: Sequence[Group]) -> list[str]:
     single = [group.label for group in groups if sum(run.config.get("seeds", 1) for run in group.runs) == 1]
     unfinished = [group.label for group in groups if not all(run.finished for run in group.runs)]
     notes = []
+    if any(1 < sum(run.config.get("seeds", 1) for run in group.runs) < ENOUGH_SEEDS for group in groups):
+        notes.append(f"intervals of fewer than {ENOUGH_SEEDS} seeds are too narrow: see `jaxmem.analysis.statistics`")
     if single:
         notes.append(f"no interval, since there is a single seed: {', '.join(single)}")
     if unfinished and len(groups) > 1:

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.analysis.comparison import Lengths, Pair
-from jaxmem.analysis.curves import ESTIMATE_NAMES, fits_inside, legend_below, metric_title
+from jaxmem.analysis.curves import ESTIMATE_NAMES, fits_inside, legend_below, line_style, metric_title
 
 
 def draw_improvement(pairs: Sequence[Pair], metric: str, path: Path) -> None:
@@ -38,9 +38,9 @@ def draw_lengths(families: Mapping[str, Sequence[Lengths]], metric: str, estimat
         figure.subplots(1, len(families), squeeze=False)[0], families.items(), strict=True
     ):
         for line in lines:
-            colour = f"C{names.index(line.algorithm) % 10}"
-            axes.plot(line.lengths, line.scores, "o-", color=colour, label=line.algorithm)
-            axes.fill_between(line.lengths, line.low, line.high, color=colour, alpha=0.2, linewidth=0)
+            style = line_style(names.index(line.algorithm))
+            axes.plot(line.lengths, line.scores, marker="o", label=line.algorithm, **style)
+            axes.fill_between(line.lengths, line.low, line.high, color=style["color"], alpha=0.2, linewidth=0)
         every = sorted({length for line in lines for length in line.lengths})
         if every[-1] > 10 * every[0] > 0:
             axes.set_xscale("log")

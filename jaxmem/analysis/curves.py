@@ -156,7 +156,7 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "me
             axes.axis("off")
         for panel, axes in zip(row, axes_row, strict=False):
             for curve in panel.curves:
-                _draw_curve(axes, curve, estimate, f"C{labels.index(curve.label) % 10}")
+                _draw_curve(axes, curve, estimate, line_style(labels.index(curve.label)))
             name = metric_title(panel.metric)
             said = _sample(panel.curves, estimate)
             axes.set_title(f"{name} ({said})" if plain and said else name if plain else panel.task)
@@ -197,9 +197,14 @@ def _legend_height(labels: Sequence[str], width: float) -> float:
     return 0.2 * -(-len(labels) // _legend_columns(labels, width))
 
 
-def _draw_curve(axes: Axes, curve: Curve, estimate: str, colour: str) -> None:
-    axes.plot(curve.env_steps, curve.estimate(estimate), label=curve.label, color=colour)
-    axes.fill_between(curve.env_steps, *curve.band(estimate), color=colour, alpha=0.2, linewidth=0)
+def line_style(number: int) -> dict[str, str]:
+    """How the line of this number is told from the others: ten colours, then the same in other dashes."""
+    return {"color": f"C{number % 10}", "linestyle": ["-", "--", ":", "-."][number // 10 % 4]}
+
+
+def _draw_curve(axes: Axes, curve: Curve, estimate: str, style: dict[str, str]) -> None:
+    axes.plot(curve.env_steps, curve.estimate(estimate), label=curve.label, **style)
+    axes.fill_between(curve.env_steps, *curve.band(estimate), color=style["color"], alpha=0.2, linewidth=0)
 
 
 def _sample(curves: Sequence[Curve], estimate: str) -> str:

@@ -4,6 +4,9 @@ Sources: Agarwal et al. 2021 (arXiv:2108.13264), sections 4.1 to 4.3 and appendi
 
 Scores come as one array a task, `[seeds, ...]`. Tasks are strata: the bootstrap draws seeds anew within each task, and
 never tasks, so that an interval tells how the estimate would vary with other seeds on these same tasks.
+
+Percentile intervals of few seeds are too narrow: of normally distributed scores, those that say 95 % hold the mean in
+about 76 % of cases with 3 seeds, 84 % with 5 and 90 % with 10; and where all seeds end alike they have no width.
 """
 
 import warnings
@@ -16,6 +19,8 @@ from scipy import stats
 Scores = Sequence[np.ndarray]
 
 CONFIDENCE = 0.95
+ENOUGH_SEEDS = 10
+"""With fewer, a reader is told that intervals are too narrow."""
 _RESAMPLES = 2000
 
 

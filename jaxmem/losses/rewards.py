@@ -13,7 +13,12 @@ def clip_rewards(reward: jax.Array, mode: str) -> jax.Array:
     * abs_one: cut off at -1 and 1 (Espeholt et al. 2018, arXiv:1802.01561, for Atari).
     * sign: -1, 0 or 1 (Mnih et al. 2015).
     * soft_asymmetric: `5 tanh(r / 5)`, negative ones times 0.3: the code of Espeholt et al. 2018 for DMLab.
+
+    Raises:
+        ValueError: for another mode.
     """
+    if mode not in REWARD_CLIPS:
+        raise ValueError(f"mode is {mode!r}: allowed is one of {', '.join(REWARD_CLIPS)}")
     if mode == "abs_one":
         return jnp.clip(reward, -1, 1)
     if mode == "sign":

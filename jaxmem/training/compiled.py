@@ -1,4 +1,4 @@
-"""A program's functions, compiled ahead of time, and a count of what was compiled."""
+"""A program's functions, compiled ahead of time, and whether the machine can hold them."""
 
 import os
 import time
@@ -18,7 +18,7 @@ from jaxmem.training.state import Metrics, Run
 
 @dataclass(frozen=True)
 class Compiled:
-    """The three functions of a run, as executables that can never compile again.
+    """The functions of a run, as executables that can never compile again.
 
     Attributes:
         seconds: how long tracing and compiling took.
@@ -66,8 +66,10 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     init = jax.jit(program.init)
     traced = init.trace(key)
     seeds = f"of seeds={program.config.seeds}"
-    fewer = "fewer seeds, or a smaller loop.replay_steps or loop.replay_episodes_min"
-    _check_memory(f"the replay {seeds}", nbytes(traced.out_info.experience), fewer)
+    what, fewer = "the replay", "fewer seeds, or a smaller loop.replay_steps or loop.replay_episodes_min"
+    if program.config.agent.on_policy:
+        what, fewer = "memory and environments of the rows", "fewer seeds, a smaller loop.collect or core"
+    _check_memory(f"{what} {seeds}", nbytes(traced.out_info.experience), fewer)
     sharding = seed_sharding(program.config.seeds)
     template = jax.tree.map(
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), traced.out_info

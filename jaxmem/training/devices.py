@@ -9,7 +9,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 def seed_sharding(seeds: int) -> NamedSharding | None:
     """How the leading seed axis lies over the local devices: the most that divide `seeds`; None for just one.
 
-    Seeds never talk to each other, so that the compiled loop needs no communication.
+    Seeds learn nothing from each other. Devices do talk where a condition is the same for all rows: in the core `rmt`,
+    and where loops take as many turns as the seed that needs most.
     """
     devices = jax.local_devices()
     count = max(n for n in range(1, len(devices) + 1) if seeds % n == 0)

@@ -9,6 +9,7 @@ import numpy as np
 
 from jaxmem.config import ConfigError
 from jaxmem.training.checkpoint import Checkpoints
+from jaxmem.training.collect import Mode
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
@@ -49,9 +50,14 @@ def check_seed(program: Program, seed: int) -> None:
 
 
 def evaluate_run(
-    program: Program, run: Run, episodes: int, key: jax.Array, seeds: Sequence[int] | None = None
+    program: Program,
+    run: Run,
+    episodes: int,
+    key: jax.Array,
+    seeds: Sequence[int] | None = None,
+    mode: Mode = "greedy",
 ) -> dict[str, np.ndarray]:
-    """Greedy episodes of every seed: float [seeds] of mean return, length and the environment's episode metrics.
+    """Episodes of every seed: float [seeds] of mean return, length and the environment's episode metrics.
 
     Args:
         program: the run's program.
@@ -60,7 +66,8 @@ def evaluate_run(
         key: randomness of the episodes.
         seeds: which seeds of the trained run these are, so that one taken out plays the same episodes as among all;
             None for all.
+        mode: "greedy", or "explore" as at the end of training.
     """
     seeds = range(program.config.seeds) if seeds is None else seeds
     run = replace(run, eval_key=jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.array(seeds)))
-    return jax.device_get(jax.jit(program.evaluate, static_argnums=1)(run, episodes))
+    return jax.device_get(jax.jit(program.evaluate, static_argnums=(1, 2))(run, episodes, mode))

@@ -12,7 +12,7 @@ from jaxmem import envs
 from jaxmem.agents import Agent
 from jaxmem.config import ConfigError
 from jaxmem.networks import first_inputs
-from jaxmem.training.collect import collect
+from jaxmem.training.collect import Mode, collect
 from jaxmem.training.off_policy import OffPolicy
 from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.options import RunConfig
@@ -78,10 +78,16 @@ class Program:
             run
         )
 
-    def evaluate(self, run: Run, episodes: int | None = None) -> Metrics:
-        """Play greedy episodes: float32 [seeds] of how they went on average. The run is only read."""
+    def evaluate(self, run: Run, episodes: int | None = None, mode: Mode = "greedy") -> Metrics:
+        """Play episodes: float32 [seeds] of how they went on average. The run is only read.
+
+        Args:
+            run: the run.
+            episodes: how many for each seed; None for the configured number.
+            mode: "greedy", or "explore" as at the end of training.
+        """
         episodes = self.config.loop.eval_episodes if episodes is None else episodes
-        return self._over_seeds(lambda run: self._evaluate(run, episodes))(run)
+        return self._over_seeds(lambda run: self._evaluate(run, episodes, mode))(run)
 
     def clear_window(self, run: Run) -> Run:
         """The run with its sums since the last evaluation set to zero."""
@@ -107,7 +113,7 @@ class Program:
         progress = (run.iterations / total, 1 / total)
         return self.learner.iterate(replace(run, iterations=run.iterations + 1), progress)
 
-    def _evaluate(self, run: Run, count: int) -> Metrics:
+    def _evaluate(self, run: Run, count: int, mode: Mode) -> Metrics:
         key = jax.random.fold_in(run.eval_key, run.iterations)
-        _, outcome = collect(self.task, self.agent, run.agent, key, count, "greedy")
+        _, outcome = collect(self.task, self.agent, run.agent, key, count, mode, (1.0, 0.0))
         return {name: jnp.mean(value) for name, value in outcome.items()}

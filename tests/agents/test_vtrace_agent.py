@@ -137,24 +137,33 @@ def outputs() -> tuple[Unroll, np.ndarray, np.ndarray, np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"reduce": "mean"}, {"normalize_advantages": True}, {"td_lambda": 0.7, "clip_rho": 0.8}]
+    "options",
+    [
+        {},
+        {"reduce": "mean"},
+        {"normalize_advantages": True},
+        {"td_lambda": 0.7, "clip_rho": 0.8},
+        {"clip_c": 0.5, "clip_pg_rho": 1.7, "reward_clip": "abs_one"},
+    ],
 )
 def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(outputs, options):
     unroll, log_p, value, mask = outputs
-    agent = make_agent(**PLAIN, entropy_cost=0.2, barrier_cost=0.1, baseline_cost=0.3, **options)
+    agent = make_agent(**PLAIN | dict(entropy_cost=0.2, barrier_cost=0.1, baseline_cost=0.3) | options)
     settings = agent.options
     log_prob = np.take_along_axis(log_p[:-1], np.asarray(unroll.action)[..., None], -1)[..., 0]
     rho = np.exp(log_prob - np.asarray(unroll.log_prob)) * mask
     discount = np.asarray(unroll.discounts(0.9), np.float64)
+    rewards = np.asarray(unroll.reward, np.float64)
+    assert abs(rewards).max() > 1.5
     target = value.copy()
     advantage = np.zeros_like(rho)
     for t in reversed(range(STEPS)):
-        c = settings.td_lambda * np.minimum(1, rho[t])
-        reward = np.asarray(unroll.reward[t], np.float64)
+        c = settings.td_lambda * np.minimum(options.get("clip_c", 1), rho[t])
+        reward = rewards[t].clip(-1, 1) if "reward_clip" in options else rewards[t]
         clipped = np.minimum(float(settings.clip_rho or np.inf), rho[t])
         delta = clipped * (reward + discount[t] * value[t + 1] - value[t])
         ahead = value[t + 1] + settings.td_lambda * (target[t + 1] - value[t + 1])
-        advantage[t] = np.minimum(1, rho[t]) * (reward + discount[t] * ahead - value[t])
+        advantage[t] = np.minimum(options.get("clip_pg_rho", 1), rho[t]) * (reward + discount[t] * ahead - value[t])
         target[t] = value[t] + delta + discount[t] * c * (target[t + 1] - value[t + 1])
     if settings.normalize_advantages:
         advantage = (advantage - advantage[mask].mean()) / advantage[mask].std()
@@ -212,6 +221,15 @@ def test_gradients_reach_what_each_loss_is_for():
         assert found[loss][reached] > 0
         assert found[loss]["critic" if reached == "actor" else "actor"] == 0, "advantages and targets are constants"
         assert found[loss]["trunk"] > 0
+
+
+@pytest.mark.parametrize("act_dropout", [False, True])
+def test_updates_drop_out_where_acting_does(act_dropout):
+    agent = make_agent("gpt", {"dropout": 0.5}, **PLAIN, act_dropout=act_dropout)
+    params, unroll = random_state(agent).params, several_episodes()
+    loss = jax.jit(agent.loss, compiler_options=QUICK)
+    one, other = (loss(params, unroll, jax.random.key(number))[0] for number in range(2))
+    assert (one != other) == act_dropout
 
 
 def test_what_was_not_done_does_not_matter():

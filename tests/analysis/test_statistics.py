@@ -61,6 +61,14 @@ def test_intervals_cover_the_mean_about_as_often_as_they_say():
     assert half_width == pytest.approx(1.96 * 2.0 / np.sqrt(20), rel=0.1)
 
 
+@pytest.mark.parametrize(("seeds", "share"), [(3, 0.76), (5, 0.84), (10, 0.90)])
+def test_intervals_of_few_seeds_are_as_narrow_as_documented(seeds, share):
+    samples = np.random.default_rng(2).normal(3.0, 2.0, (seeds, 1000))
+    low, high = interval([samples], mean)
+    # Three standard errors of 1000 trials.
+    assert np.mean((low <= 3.0) & (high >= 3.0)) == pytest.approx(share, abs=0.04)
+
+
 def test_a_single_seed_has_no_interval_and_equal_ones_the_point():
     assert np.isnan(interval([np.array([1.0, 2.0]), np.array([3.0])], mean)).all()
     low, high = interval([np.ones((1, 4))], mean)
