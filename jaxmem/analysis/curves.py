@@ -197,12 +197,12 @@ def _legend_height(labels: Sequence[str], width: float) -> float:
     return 0.2 * -(-len(labels) // _legend_columns(labels, width))
 
 
-def line_style(number: int) -> dict[str, str]:
+def line_style(number: int) -> dict[str, Any]:
     """How the line of this number is told from the others: ten colours, then the same in other dashes."""
     return {"color": f"C{number % 10}", "linestyle": ["-", "--", ":", "-."][number // 10 % 4]}
 
 
-def _draw_curve(axes: Axes, curve: Curve, estimate: str, style: dict[str, str]) -> None:
+def _draw_curve(axes: Axes, curve: Curve, estimate: str, style: dict[str, Any]) -> None:
     axes.plot(curve.env_steps, curve.estimate(estimate), label=curve.label, **style)
     axes.fill_between(curve.env_steps, *curve.band(estimate), color=style["color"], alpha=0.2, linewidth=0)
 

@@ -175,7 +175,8 @@ def test_evaluate_and_plot_read_the_run(whole, capsys, tmp_path):
     assert main(["evaluate", path, "--episodes", "8"]) == 0
     output = capsys.readouterr().out
     assert "return" in output
-    assert main(["evaluate", path, "--episodes", "8", "--only", "1"]) == 0
+    assert main(["evaluate", path, "--episodes", "8", "--only", "1", "--explore"]) == 0
+    assert "8 exploring episodes a seed" in capsys.readouterr().out
     assert main(["evaluate", path, "--only", "2"]) == 2
     assert "allowed is an integer from 0 to 1" in capsys.readouterr().err
     picture = tmp_path / "both.png"
