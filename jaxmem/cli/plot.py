@@ -48,8 +48,10 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     path = options.out or options.runs[0] / "curve.png"
-    if path.suffix not in (".png", ".pdf", ".svg"):
-        raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
+    if path.suffix not in (".png", ".pdf", ".svg") or not path.absolute().parent.is_dir():
+        raise ConfigError(
+            f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg, in a folder that exists"
+        )
     runs, notes = _read(options.runs)
     groups = group_runs(runs, _presets(options.file))
     metric = comparison.choose_metric(groups, options.metric)
@@ -82,10 +84,7 @@ def _read(paths: Sequence[Path]) -> tuple[list[RunData], list[str]]:
     notes = []
     for path in paths:
         sweep = SweepFolder(path)
-        if not sweep.is_sweep():
-            runs[path.resolve()] = RunData.read(RunFolder.open(path))
-            continue
-        for folder in sweep.runs():
+        for folder in sweep.runs() if sweep.is_sweep() else [RunFolder.open(path)]:
             if folder.metrics_file.is_file() and folder.read_metrics():
                 runs[folder.path.resolve()] = RunData.read(folder)
             else:

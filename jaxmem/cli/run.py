@@ -1,6 +1,7 @@
 """`jaxmem run`: train an experiment, or resume a run."""
 
 import argparse
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +63,13 @@ def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
     folder = RunFolder.create(path, choice.experiment, choice.preset, choice.config)
     display = Display(choice.config.loop.iterations)
     display.say(f"{choice} -> {folder.path}")
-    return _train(folder, lambda: start(choice.config, folder, display))
+    try:
+        return _train(folder, lambda: start(choice.config, folder, display))
+    except ConfigError:
+        # Refused before anything was computed: nobody wants to find a run there.
+        if not folder.metrics_file.exists():
+            shutil.rmtree(folder.path)
+        raise
 
 
 def _resume(path: Path, checkpoint: str) -> int:

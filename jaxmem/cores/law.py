@@ -176,7 +176,16 @@ def check_reach(core: Core, params: Any, width: int, remembers: bool = True) -> 
     def output(x: jax.Array) -> jax.Array:
         return outputs(core, params, x, start)[now, 0].sum()
 
-    influence = np.abs(np.asarray(_compiled(jax.grad(output))(x))).max(axis=-1)
+    begins_beside = start.at[now - 1, 1].set(True)
+
+    def run(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        # A start is no number that gradients flow from.
+        beside = outputs(core, params, x, begins_beside)[:, 0] - outputs(core, params, x, start)[:, 0]
+        return jax.grad(output)(x), jnp.abs(beside).max()
+
+    gradient, beside = _compiled(run)(x)
+    _expect(core, beside <= TOLERANCE, f"an output depends on when another row begins an episode, by {beside:.2g}")
+    influence = np.abs(np.asarray(gradient)).max(axis=-1)
     forbidden = {
         "another row": influence[:, 1],
         "the episode before": influence[:begin, 0],

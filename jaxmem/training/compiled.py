@@ -86,7 +86,7 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
         lowered.append(traced.lower())
     with ThreadPoolExecutor(len(lowered)) as pool:
         compiled = list(pool.map(lambda item: item.compile(), lowered))
-    fewer = "fewer seeds, or a smaller loop.collect, loop.unroll or agent.batch_size"
+    fewer = "fewer seeds, a smaller core, or fewer rows or steps in an update"
     devices = 1 if sharding is None else len(sharding.device_set)
     memory = compiled[0].memory_analysis()
     _check_memory(f"an iteration {seeds}", memory.temp_size_in_bytes * devices, fewer)

@@ -153,5 +153,9 @@ def test_wrong_arguments(tmp_path, capsys):
     run = made_up(tmp_path / "run")
     assert "allowed are files that end in .png" in fails([run.path, "--out", "x.txt"], capsys)
     assert "invalid choice: 'median'" in fails([run.path, "--estimate", "median"], capsys)
+    assert "in a folder that exists" in fails([run.path, "--out", tmp_path / "no" / "x.png"], capsys)
+    other = made_up(tmp_path / "other")
     run.write_metrics([])
-    assert "its metrics have no rows yet" in fails([run.path], capsys)
+    assert "has rows yet" in fails([run.path], capsys)
+    assert main(["plot", str(run.path), str(other.path), "--out", str(tmp_path / "x.png")]) == 0
+    assert f"not drawn: {run.path}, which has no rows yet" in capsys.readouterr().err

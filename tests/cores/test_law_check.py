@@ -14,7 +14,9 @@ from jaxmem.config import ConfigError, choice
 class Leaky(cores.Core):
     """A leaky sum of projected inputs, sound or with one fault."""
 
-    fault: str = choice("none", ["none", "start", "state", "future", "rows", "gradient", "nan", "blind", "dtype"])
+    fault: str = choice(
+        "none", ["none", "start", "state", "future", "rows", "starts", "gradient", "nan", "blind", "dtype"]
+    )
 
     def setup(self) -> None:
         self.project = nn.Dense(self.width)
@@ -23,6 +25,8 @@ class Leaky(cores.Core):
         return jnp.zeros((batch_size, self.width))
 
     def _step(self, state: Any, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[Any, jax.Array]:
+        if self.fault == "starts":
+            start = jnp.full_like(start, start.any())
         if self.fault != "start":
             state = cores.reset_rows(state, self.initial_state(x.shape[0]), start)
         projected = self.project(x)
@@ -60,6 +64,7 @@ def test_a_sound_core_passes(input_width):
         ("state", "unroll in chunks of (1, 5, 7, 3) differs from step scanned over time by "),
         ("future", "unroll from None differs from step scanned over time by "),
         ("rows", "an output depends on another row, by a gradient of "),
+        ("starts", "an output depends on when another row begins an episode, by "),
         ("gradient", "the gradient by params['params']['project']['bias'] of episodes in one sequence differs from "),
         ("nan", "unroll from None differs from step scanned over time by nan (allowed is 1e-05)"),
         ("blind", "an output does not depend on the input of its own step"),

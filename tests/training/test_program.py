@@ -61,7 +61,7 @@ def test_an_environment_that_makes_arrays_can_be_traced_twice():
     ("pages", "says"),
     [
         (1, r"the replay of seeds=2 would take .* GB, there are .* GB: fewer seeds, or a smaller loop.replay_steps"),
-        (200, r"an iteration of seeds=2 would take .* GB, there are .* GB: fewer seeds, or a smaller loop.collect"),
+        (200, r"an iteration of seeds=2 would take .* GB, there are .* GB: fewer seeds, a smaller core"),
     ],
 )
 def test_what_does_not_fit_the_machine_is_one_line(pages, says, monkeypatch):
