@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     path = options.out or options.runs[0] / "curve.png"
-    if path.suffix not in (".png", ".pdf", ".svg") or not path.absolute().parent.is_dir():
+    if path.suffix not in (".png", ".pdf", ".svg") or (options.out and not path.absolute().parent.is_dir()):
         raise ConfigError(
             f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg, in a folder that exists"
         )
@@ -79,12 +79,16 @@ def main(arguments: list[str]) -> int:
 
 
 def _read(paths: Sequence[Path]) -> tuple[list[RunData], list[str]]:
-    """The runs in these folders, each once, and notes on those of sweeps that have nothing to draw yet."""
+    """The runs in these folders, each once, and notes on those that have nothing to draw yet."""
     runs: dict[Path, RunData] = {}
     notes = []
     for path in paths:
         sweep = SweepFolder(path)
-        for folder in sweep.runs() if sweep.is_sweep() else [RunFolder.open(path)]:
+        folders = sweep.runs() if sweep.is_sweep() else [RunFolder.open(path)]
+        if not sweep.is_sweep():
+            # A folder that holds no run at all is refused; in a sweep it is one that was not begun.
+            folders[0].label()
+        for folder in folders:
             if folder.metrics_file.is_file() and folder.read_metrics():
                 runs[folder.path.resolve()] = RunData.read(folder)
             else:
