@@ -1,6 +1,6 @@
 """Agents: one algorithm a file, each a frozen dataclass of pure functions over one frozen state."""
 
-from jaxmem.agents.base import Agent, AgentOptions, AgentState, Decision, EpisodeAgent, UnrollAgent
+from jaxmem.agents.base import Agent, AgentOptions, AgentState, Batch, Decision, EpisodeAgent, UnrollAgent
 from jaxmem.agents.registry import exchange, options, register, registered_agents
 from jaxmem.agents.unroll import Unroll
 
@@ -8,6 +8,7 @@ __all__ = [
     "Agent",
     "AgentOptions",
     "AgentState",
+    "Batch",
     "Decision",
     "EpisodeAgent",
     "Unroll",

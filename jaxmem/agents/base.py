@@ -107,17 +107,29 @@ class EpisodeAgent(Agent, Protocol):
         ...
 
 
+class Batch(Protocol):
+    """Steps of rows, as a pytree."""
+
+    def rows(self, index: jax.Array) -> "Batch":
+        """Those of some rows, int32 [N]."""
+        ...
+
+
 class UnrollAgent(Agent, Protocol):
     """An agent that learns from its own latest steps."""
 
+    def prepare(self, state: AgentState, unroll: Unroll, key: jax.Array) -> Batch:
+        """What the updates of an iteration are made on: the steps, and what is computed of them once, beforehand."""
+        ...
+
     def update(
-        self, state: AgentState, unroll: Unroll, key: jax.Array, progress: jax.Array | float
+        self, state: AgentState, batch: Any, key: jax.Array, progress: jax.Array | float
     ) -> tuple[AgentState, Metrics]:
-        """One gradient step on the steps of all rows; metrics are float32 scalars.
+        """One gradient step; metrics are float32 scalars.
 
         Args:
             state: the agent's state.
-            unroll: what was done since the last collection.
+            batch: what `prepare` gave, or some rows of it.
             key: randomness.
             progress: as for `act`.
         """

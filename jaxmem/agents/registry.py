@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxmem.agents.base import AgentOptions
 from jaxmem.agents.ddqn import DoubleDQNOptions
+from jaxmem.agents.ppo import PPOOptions
 from jaxmem.agents.sac_discrete import SACDiscreteOptions
 from jaxmem.agents.vtrace import VTraceOptions
 from jaxmem.config import ConfigError, lookup, replace
@@ -36,7 +37,7 @@ def register(options: type[AgentOptions]) -> None:
     registered_agents.append(name)
 
 
-for _options in (DoubleDQNOptions, SACDiscreteOptions, VTraceOptions):
+for _options in (DoubleDQNOptions, SACDiscreteOptions, VTraceOptions, PPOOptions):
     register(_options)
 
 

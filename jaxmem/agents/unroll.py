@@ -52,6 +52,11 @@ class Unroll:
             mask=episodes.mask,
         )
 
+    def rows(self, index: jax.Array) -> "Unroll":
+        """The same steps of some rows, int32 [N]."""
+        memory = jax.tree.map(lambda leaf: leaf[index], self.memory)
+        return jax.tree.map(lambda leaf: leaf[:, index], self.replace(memory=None)).replace(memory=memory)  # type: ignore[attr-defined]
+
     def discounts(self, discount: float) -> jax.Array:
         """Float32 [T, B]: `discount`, but 0 on the steps that ended an episode for good and where nothing was done."""
         return discount * (self.mask & ~self.terminated).astype(jnp.float32)

@@ -1,6 +1,7 @@
 """Losses: pure functions on one trajectory, without networks; callers `vmap` them over a batch."""
 
 from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
+from jaxmem.losses.ppo import clipped_ratio_loss, clipped_value_loss
 from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
 from jaxmem.losses.reduce import masked_mean, taken
 from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
@@ -14,6 +15,8 @@ __all__ = [
     "VTraceOutput",
     "clip_rewards",
     "clipped_log_softmax",
+    "clipped_ratio_loss",
+    "clipped_value_loss",
     "double_q_lambda",
     "entropy",
     "log_barrier",

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from jaxmem.agents import AgentState, Unroll, UnrollAgent
+from jaxmem.agents import AgentState, Batch, Unroll, UnrollAgent
 from jaxmem.training.collect import collect
 from jaxmem.training.options import LoopOptions
 from jaxmem.training.play import begin, play
@@ -28,14 +28,22 @@ class OnPolicy:
         return fresh(self.task, self.agent, state, actors, key, eval_key)
 
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
-        """Play, and make every gradient step on all that was played."""
-        key, play_key, update_key = jax.random.split(run.key, 3)
+        """Play, and pass over what was played: in each pass, a gradient step on each part of the rows."""
+        key, play_key, prepare_key, order_key, update_key = jax.random.split(run.key, 5)
         run, unroll = self._play(replace(run, key=key), play_key, progress)
-        updates = 1 if self.loop.updates is None else self.loop.updates
+        batch = self.agent.prepare(run.agent, unroll, prepare_key)
+        updates, parts = self.loop.steps_on_latest, self.loop.minibatches
+
+        def part(index: jax.Array) -> Batch:
+            if parts == 1:
+                return batch
+            order = jax.random.permutation(jax.random.fold_in(order_key, index // parts), self.loop.collect)
+            size = self.loop.collect // parts
+            return batch.rows(jax.lax.dynamic_slice_in_dim(order, index % parts * size, size))
 
         def one(index: jax.Array, carry: tuple) -> tuple:
             agent, sums = carry
-            agent, metrics = self.agent.update(agent, unroll, jax.random.fold_in(update_key, index), progress[0])
+            agent, metrics = self.agent.update(agent, part(index), jax.random.fold_in(update_key, index), progress[0])
             return agent, jax.tree.map(jnp.add, sums, metrics)
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))

@@ -36,6 +36,8 @@ class LoopOptions(Config):
     """steps that rows play on in an iteration, memory carried, episodes ending inside; none plays whole episodes"""
     updates: int | None = integer(None, low=0, high=1_000_000, optional=True)
     """updates in an iteration; none takes updates_per_step, or one without a replay"""
+    minibatches: int = integer(1, low=1, high=1_000_000)
+    """without a replay: parts of the rows, in a new order each time; an update on each of them counts as one of updates"""
     updates_per_step: float = number(0.25, 0, 1000)
     """updates for each environment step, rounded up an iteration"""
     random_episodes: int = integer(10, low=1, high=1_000_000)
@@ -58,6 +60,11 @@ class LoopOptions(Config):
     """seconds between checkpoints, taken at evaluations; the end is always saved"""
     keep: int = integer(3, low=1)
     """checkpoints that are kept"""
+
+    @property
+    def steps_on_latest(self) -> int:
+        """Gradient steps in an iteration without a replay."""
+        return self.minibatches * (1 if self.updates is None else self.updates)
 
     @property
     def iterations(self) -> int:
@@ -109,6 +116,13 @@ class RunConfig(Config):
             raise ConfigError(
                 f"loop.unroll is {self.loop.unroll}: {self.agent.name} learns from whole episodes, allowed is none"
             )
+        minibatches, rows = self.loop.minibatches, self.loop.collect
+        if minibatches > 1 and not self.agent.on_policy:
+            raise ConfigError(
+                f"loop.minibatches is {minibatches}: {self.agent.name} learns from a replay, allowed is 1"
+            )
+        if rows % minibatches:
+            raise ConfigError(f"loop.minibatches is {minibatches}: allowed is a divisor of loop.collect = {rows}")
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON values; `from_json` is the inverse."""
@@ -153,10 +167,12 @@ class RunConfig(Config):
     def check_size(self, horizon: int) -> None:
         """Raise `ConfigError` if step counters would overflow."""
         loop, steps, each = self.loop, self.most_steps(horizon), self.loop.steps_each(horizon)
-        if loop.updates is None and not self.agent.on_policy:
+        if self.agent.on_policy:
+            updates = loop.iterations * loop.steps_on_latest
+        elif loop.updates is None:
             updates = loop.updates_per_step * steps
         else:
-            updates = loop.iterations * (1 if loop.updates is None else loop.updates)
+            updates = loop.iterations * loop.updates
         if updates > _MAX_STEPS:
             raise ConfigError(f"loop.episodes is {loop.episodes}: with that a run makes over {_MAX_STEPS} updates")
         if steps > _MAX_STEPS:

@@ -280,7 +280,7 @@ def test_the_step_size_falls_linearly_to_its_share(updated):
 def test_rmsprop_is_the_one_of_the_code():
     """Epsilon is added to the root: one parameter with gradient g moves by lr * g / (sqrt(0.01 g^2) + eps)."""
     agent = make_agent(max_grad_norm=None, learning_rate=0.1)
-    optimizer = agent._optimizer(0.1)
+    optimizer = agent.optimizer(0.1)
     gradient = jnp.array([2.0, -0.001])
     step: Any = optimizer.update(gradient, optimizer.init(gradient))[0]
     g = np.array([2.0, -0.001])

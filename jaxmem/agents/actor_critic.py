@@ -1,0 +1,105 @@
+"""What actor-critics share that learn from their own latest steps."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params, PolicyAgent, gradient_step, init_state
+from jaxmem.agents.unroll import Unroll
+from jaxmem.config import flag, number
+from jaxmem.losses import entropy, log_barrier, masked_mean, taken
+from jaxmem.networks import NetworkParts, PolicyValue
+
+
+@dataclass(frozen=True)
+class ActorCriticOptions(AgentOptions):
+    """Fields with the same default in all of them; the others stand in each algorithm's own options."""
+
+    on_policy: ClassVar[bool] = True
+
+    discount: float = number(0.99, 0, 1)
+    """discount of the return that is learned; 1 fits tasks that end by themselves"""
+    baseline_cost: float = number(0.5, 0)
+    """weight of the value loss, half the squared error"""
+    barrier_cost: float = number(0.0, 0)
+    """weight of the policy's log barrier, which keeps every action possible; see `jaxmem.losses.log_barrier`"""
+    learning_rate_end: float = number(0.0, 0, 1)
+    """share of the step size that is left at the end; it falls linearly"""
+    act_dropout: bool = flag(False)
+    """dropout, while collecting and in updates; its masks differ, so that ratios are then never 1"""
+
+    def network(self, parts: NetworkParts) -> PolicyValue:
+        """A policy and a value on one trunk."""
+        return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=parts.head(outputs=1))
+
+
+@dataclass(frozen=True, eq=False)
+class ActorCriticAgent(PolicyAgent):
+    """A policy and a value on one trunk, and one gradient step of `loss`, which subclasses give."""
+
+    options: Any
+    net: PolicyValue
+
+    def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
+        """What makes steps of gradients."""
+        raise NotImplementedError
+
+    def loss(self, params: Params, batch: Any, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The loss of `params` on what `prepare` gave, and metrics."""
+        raise NotImplementedError
+
+    def learning_rate(self, progress: jax.Array | float) -> jax.Array | float:
+        """The step size, a float scalar, when the share `progress` of training is done."""
+        options = self.options
+        return options.learning_rate * (1 - (1 - options.learning_rate_end) * progress)
+
+    def init(self, key: jax.Array) -> AgentState:
+        """See `Agent.init`; there are no targets."""
+        return init_state(self.net, self.optimizer(0.0), self.example, key, targets=())
+
+    def update(
+        self, state: AgentState, batch: Any, key: jax.Array, progress: jax.Array | float
+    ) -> tuple[AgentState, Metrics]:
+        """One gradient step; see `UnrollAgent.update`."""
+        gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, batch, key)
+        metrics["grad_norm"] = optax.tree.norm(gradients)
+        return gradient_step(self.optimizer(self.learning_rate(progress)), state, gradients), metrics
+
+    def outputs(self, params: Params, unroll: Unroll, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """What the network says of an unroll.
+
+        Returns:
+            Logits [T, B, A]; log-probabilities of the actions that were taken [T, B]; values [T+1, B].
+        """
+        apply: Any = self.net.apply
+        deterministic, rngs = not self.options.act_dropout, {"dropout": key}
+        _, (logits, value) = apply(
+            params, unroll.memory, unroll.inputs, unroll.start, deterministic, method="unroll", rngs=rngs
+        )
+        return logits[:-1], taken(jax.nn.log_softmax(logits[:-1]), unroll.action), value
+
+    def total(self, means: Metrics, logits: jax.Array, mask: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The loss made of policy and value loss, entropy and barrier, and the metrics with all of them.
+
+        Args:
+            means: has "policy_loss" and "value_loss", means over the steps in which something was done.
+            logits: [T, B, A].
+            mask: bool [T, B], those steps.
+        """
+        options = self.options
+        means = means | {
+            "entropy": masked_mean(entropy(logits), mask),
+            "barrier": masked_mean(log_barrier(logits), mask),
+        }
+        kept_open = options.entropy_cost * means["entropy"] + options.barrier_cost * means["barrier"]
+        loss = means["policy_loss"] + options.baseline_cost * means["value_loss"] - kept_open
+        return loss, {"loss": loss} | means
+
+
+def normalized(advantage: jax.Array, mask: jax.Array) -> jax.Array:
+    """Advantages shifted and scaled to mean 0 and deviation 1 over the steps in which something was done."""
+    centred = advantage - masked_mean(advantage, mask)
+    return centred / jnp.sqrt(masked_mean(jnp.square(centred), mask) + 1e-8)

@@ -1,0 +1,141 @@
+"""Proximal policy optimisation with memory, on its own latest steps."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+
+from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized
+from jaxmem.agents.base import AgentState, Metrics, Params, clipped
+from jaxmem.agents.unroll import Unroll
+from jaxmem.config import choice, number
+from jaxmem.losses import REWARD_CLIPS, clip_rewards, clipped_ratio_loss, clipped_value_loss, masked_mean, vtrace
+from jaxmem.networks import Inputs, NetworkParts
+
+
+@dataclass(frozen=True)
+class PPOOptions(ActorCriticOptions):
+    """Proximal policy optimisation; the defaults are those of CleanRL (Huang et al. 2022).
+
+    `loop.collect` rows are played on for `loop.unroll` steps, or to the ends of whole episodes. Then come
+    `loop.updates` passes over them (CleanRL: 4), each through `loop.minibatches` parts of the rows (4). A part has
+    whole rows, so that memory is unrolled over all of their steps.
+    """
+
+    name: str = choice("ppo", ["ppo"])
+    """the algorithm"""
+    td_lambda: float = number(0.95, 0, 1)
+    """mixing of advantages and value targets: 1 reaches as far as the unroll, 0 one step"""
+    clip_ratio: float = number(0.2, above=0)
+    """how far the policy's ratio may go from 1 with profit"""
+    clip_value: float | None = number(0.2, above=0, optional=True)
+    """how far a value may go from the old one with profit; none does not clip"""
+    entropy_cost: float = number(0.01, 0)
+    """weight of the policy's entropy"""
+    normalize_advantages: str = choice("minibatch", ["off", "iteration", "minibatch"])
+    """over which steps advantages get mean 0 and deviation 1: all of an iteration, or those of each update"""
+    reward_clip: str = choice("off", REWARD_CLIPS)
+    """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
+    learning_rate: float = number(2.5e-4, above=0)
+    """Adam's step size at first"""
+    adam_epsilon: float = number(1e-5, above=0)
+    """what Adam adds to the root of its mean squares"""
+    max_grad_norm: float | None = number(0.5, above=0, optional=True)
+    """clip of the gradient's global norm; none does not clip"""
+
+    def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "PPO":
+        """See `AgentOptions.make`."""
+        return PPO(self, self.network(parts), example)
+
+
+@struct.dataclass
+class PPOBatch:
+    """Steps of rows, and what is computed of them before the first update: float32 [T, B] each.
+
+    Attributes:
+        steps: the steps.
+        log_prob: logarithm of the old policy's probability of what was done.
+        value: the old value.
+        target: what values are regressed to.
+        advantage: how much better what was done is than the old policy.
+    """
+
+    steps: Unroll
+    log_prob: jax.Array
+    value: jax.Array
+    target: jax.Array
+    advantage: jax.Array
+
+    def rows(self, index: jax.Array) -> "PPOBatch":
+        """Those of some rows, int32 [N]."""
+        computed = {name: getattr(self, name)[:, index] for name in ("log_prob", "value", "target", "advantage")}
+        return PPOBatch(steps=self.steps.rows(index), **computed)
+
+
+@dataclass(frozen=True, eq=False)
+class PPO(ActorCriticAgent):
+    """Proximal policy optimisation (Schulman et al. 2017, arXiv:1707.06347), acting and learning in turns.
+
+    Advantages and value targets are made once an iteration, by the policy and the values before the first update
+    (Schulman et al. 2016, arXiv:1506.02438). Loss, over all steps in which something was done:
+    `losses.clipped_ratio_loss`, `losses.clipped_value_loss`, the policy's entropy and its log barrier.
+    """
+
+    options: PPOOptions
+
+    metric_names: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "policy_loss",
+        "value_loss",
+        "entropy",
+        "barrier",
+        "value",
+        "kl",
+        "clipped",
+        "grad_norm",
+    )
+
+    def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
+        """See `ActorCriticAgent.optimizer`."""
+        return clipped(optax.adam(learning_rate, eps=self.options.adam_epsilon), self.options.max_grad_norm)
+
+    def prepare(self, state: AgentState, unroll: Unroll, key: jax.Array) -> PPOBatch:
+        """See `UnrollAgent.prepare`: old values, targets and advantages."""
+        options = self.options
+        _, log_prob, value = self.outputs(state.params, unroll, key)
+        # On-policy, V-trace's recursion is that of generalised advantages. A step without action has the ratio 0.
+        targets = partial(vtrace, lambda_=options.td_lambda)
+        target, advantage = jax.vmap(targets, in_axes=1, out_axes=1)(
+            value[:-1],
+            value[1:],
+            clip_rewards(unroll.reward, options.reward_clip),
+            unroll.discounts(options.discount),
+            unroll.mask.astype(jnp.float32),
+        )
+        if options.normalize_advantages == "iteration":
+            advantage = normalized(advantage, unroll.mask)
+        return PPOBatch(steps=unroll, log_prob=log_prob, value=value[:-1], target=target, advantage=advantage)
+
+    def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The loss of `params` on the steps of some rows, and metrics; `kl` is from the old policy to the new one."""
+        options, mask, advantage = self.options, batch.steps.mask, batch.advantage
+        logits, log_prob, value = self.outputs(params, batch.steps, key)
+        if options.normalize_advantages == "minibatch":
+            advantage = normalized(advantage, mask)
+        log_ratio = log_prob - batch.log_prob
+        ratio = jnp.exp(log_ratio)
+        policy_loss = clipped_ratio_loss(ratio, advantage, options.clip_ratio)
+        value_loss = clipped_value_loss(value[:-1], batch.value, batch.target, options.clip_value)
+        means = {
+            "policy_loss": masked_mean(policy_loss, mask),
+            "value_loss": masked_mean(value_loss, mask),
+            "value": masked_mean(value[:-1], mask),
+            # Schulman's estimate, which is never negative.
+            "kl": masked_mean(ratio - 1 - log_ratio, mask),
+            "clipped": masked_mean((jnp.abs(ratio - 1) > options.clip_ratio).astype(jnp.float32), mask),
+        }
+        return self.total(means, logits, mask)
