@@ -37,7 +37,7 @@ class LoopOptions(Config):
     updates: int | None = integer(None, low=0, high=1_000_000, optional=True)
     """updates in an iteration; none takes updates_per_step, or one without a replay"""
     minibatches: int = integer(1, low=1, high=1_000_000)
-    """without a replay: parts of the rows, in a new order each time; an update on each of them counts as one of updates"""
+    """without a replay: random parts of the rows, each of which gets a gradient step in each of the updates"""
     updates_per_step: float = number(0.25, 0, 1000)
     """updates for each environment step, rounded up an iteration"""
     random_episodes: int = integer(10, low=1, high=1_000_000)
@@ -116,13 +116,11 @@ class RunConfig(Config):
             raise ConfigError(
                 f"loop.unroll is {self.loop.unroll}: {self.agent.name} learns from whole episodes, allowed is none"
             )
-        minibatches, rows = self.loop.minibatches, self.loop.collect
-        if minibatches > 1 and not self.agent.on_policy:
-            raise ConfigError(
-                f"loop.minibatches is {minibatches}: {self.agent.name} learns from a replay, allowed is 1"
-            )
-        if rows % minibatches:
-            raise ConfigError(f"loop.minibatches is {minibatches}: allowed is a divisor of loop.collect = {rows}")
+        parts, rows = self.loop.minibatches, self.loop.collect
+        if parts > 1 and not self.agent.on_policy:
+            raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")
+        if rows % parts:
+            raise ConfigError(f"loop.minibatches is {parts}: allowed is a divisor of loop.collect = {rows}")
 
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON values; `from_json` is the inverse."""
