@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import struct
 from support import assert_same_bits, small_config
 
 from jaxmem import agents, cores, envs
@@ -17,6 +18,7 @@ from jaxmem.networks import NetworkOptions, first_inputs
 from jaxmem.training import LoopOptions, RunConfig
 from jaxmem.training.checkpoint import Checkpoints
 from jaxmem.training.loop import Program
+from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.play import begin, play
 from jaxmem.training.task import Task
 
@@ -185,3 +187,47 @@ def test_the_learner_sees_what_the_actor_saw(core):
     for log_ratio, _ in found:
         np.testing.assert_allclose(log_ratio, 0, atol=1e-5)
     assert any(unroll.start[1:].any() and not unroll.start[0].all() for _, unroll in found)
+
+
+def test_each_pass_takes_every_row_once_in_another_order(monkeypatch):
+    @struct.dataclass
+    class Ids:
+        ids: jax.Array
+
+        def rows(self, index):
+            return Ids(self.ids[index])
+
+    class Counting:
+        """Its state is which row was learned from in which update."""
+
+        metric_names = ()
+
+        def prepare(self, state, unroll, key):
+            return Ids(jnp.arange(6))
+
+        def update(self, seen, batch, key, progress):
+            count, orders = seen
+            return (count + 1, orders.at[count].set(batch.ids)), {}
+
+    loop = LoopOptions(collect=6, updates=3, minibatches=2)
+    program = Program(config(None))
+    run = jax.tree.map(lambda leaf: leaf[0], program.init(jax.random.key(0)))
+    run = dataclasses.replace(
+        run, agent=(0, jnp.zeros((6, 3), jnp.int32)), window=dataclasses.replace(run.window, metrics={})
+    )
+    learner: Any = OnPolicy(program.task, Counting(), loop)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, None))
+    after = learner.iterate(run, (0.0, 0.0))
+    count, orders = after.agent
+    assert (count, after.updates) == (6, 6)
+    passes = np.asarray(orders).reshape(3, 6)
+    np.testing.assert_array_equal(np.sort(passes), [np.arange(6)] * 3)
+    assert len({tuple(order) for order in passes}) > 1
+
+
+def test_minibatches_that_cannot_be_are_one_line():
+    loop = LoopOptions(collect=4, minibatches=3)
+    with pytest.raises(ConfigError, match=r"^loop.minibatches is 3: allowed is a divisor of loop.collect = 4$"):
+        config(None, loop=loop)
+    with pytest.raises(ConfigError, match=r"^loop.minibatches is 2: ddqn learns from a replay, allowed is 1$"):
+        config(None, agent=agents.options("ddqn"), loop=LoopOptions(collect=4, minibatches=2))

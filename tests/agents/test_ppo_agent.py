@@ -1,0 +1,140 @@
+"""The PPO agent: what is made of an unroll beforehand, its loss by hand, and where gradients go."""
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from core_cases import QUICK
+from unroll_cases import LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
+
+from jaxmem.agents.ppo import PPOBatch
+
+AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_advantages="off")
+KEY = jax.random.key(0)
+prepare = jax.jit(AGENT.prepare, compiler_options=QUICK)
+
+
+@pytest.fixture(scope="module")
+def state():
+    return random_state(AGENT)
+
+
+@pytest.fixture(scope="module")
+def outputs(state) -> tuple[np.ndarray, np.ndarray]:
+    """What the network says of `several_episodes()`: log-probabilities of all actions, and values, float64."""
+    unroll, apply = several_episodes(), AGENT.net.apply
+    _, (logits, value) = apply(state.params, None, unroll.inputs, unroll.start, method="unroll")
+    logits = np.asarray(logits, np.float64)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True)), np.asarray(value, np.float64)
+
+
+@pytest.fixture(scope="module")
+def batch(state) -> PPOBatch:
+    return prepare(state, several_episodes(), KEY)
+
+
+def test_advantages_are_generalised_advantages(batch, outputs):
+    """Schulman et al. 2016, eq. 16: a sum of TD errors within each episode, which bootstraps through time limits."""
+    unroll, (log_p, value) = several_episodes(), outputs
+    taken = np.take_along_axis(log_p[:-1], np.asarray(unroll.action)[..., None], -1)[..., 0]
+    mask, done = np.asarray(unroll.mask), np.asarray(unroll.terminated)
+    delta = np.asarray(unroll.reward) + 0.9 * value[1:] * ~done - value[:-1]
+    for row in range(ROWS):
+        for t in range(STEPS):
+            expected, weight = 0.0, 1.0
+            for k in range(t, STEPS):
+                if not mask[k, row]:
+                    break
+                expected += weight * delta[k, row]
+                if done[k, row]:
+                    break
+                weight *= 0.9 * 0.8
+            np.testing.assert_allclose(batch.advantage[t, row], expected * mask[t, row], atol=1e-5)
+    np.testing.assert_allclose(batch.target, (value[:-1] + batch.advantage), atol=1e-5)
+    np.testing.assert_allclose(batch.value, value[:-1], atol=1e-5)
+    np.testing.assert_allclose(batch.log_prob, taken, atol=1e-5)
+
+
+@pytest.mark.parametrize("clip_value", [None, 0.05])
+@pytest.mark.parametrize("normalize", ["off", "minibatch"])
+def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(batch, outputs, state, clip_value, normalize):
+    (log_p, value), mask = outputs, np.asarray(batch.steps.mask)
+    costs: dict[str, Any] = dict(entropy_cost=0.2, barrier_cost=0.1, baseline_cost=0.3, clip_ratio=0.1)
+    agent = make_agent("ppo", normalize_advantages=normalize, clip_value=clip_value, **costs)
+    rng = np.random.default_rng(5)
+    old = replace(
+        batch,
+        log_prob=batch.log_prob + jnp.asarray(rng.normal(scale=0.3, size=mask.shape), jnp.float32),
+        value=batch.value + jnp.asarray(rng.normal(scale=0.3, size=mask.shape), jnp.float32),
+    )
+    ratio = np.exp(np.asarray(batch.log_prob, np.float64) - np.asarray(old.log_prob))
+    assert (np.abs(ratio - 1)[mask] > 0.1).any()
+    advantage = np.asarray(old.advantage, np.float64)
+    if normalize == "minibatch":
+        advantage = (advantage - advantage[mask].mean()) / advantage[mask].std()
+    policy = -np.minimum(ratio * advantage, ratio.clip(0.9, 1.1) * advantage)
+    error = (value[:-1] - old.target) ** 2
+    if clip_value is not None:
+        near = old.value + np.clip(value[:-1] - old.value, -clip_value, clip_value)
+        error = np.maximum(error, (near - old.target) ** 2)
+    entropy, barrier = -(np.exp(log_p) * log_p).sum(-1)[:-1], log_p.mean(-1)[:-1]
+    expected = (policy + 0.3 * 0.5 * error - 0.2 * entropy - 0.1 * barrier)[mask].mean()
+    loss, metrics = agent.loss(state.params, old, KEY)
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    np.testing.assert_allclose(metrics["clipped"], (np.abs(ratio - 1) > 0.1)[mask].mean(), rtol=1e-6)
+    np.testing.assert_allclose(metrics["kl"], (ratio - 1 - np.log(ratio))[mask].mean(), rtol=1e-3)
+
+
+def test_over_an_iteration_advantages_are_normalised_once(state):
+    agent = make_agent("ppo", normalize_advantages="iteration")
+    batch = agent.prepare(state, several_episodes(), KEY)
+    advantage = np.asarray(batch.advantage)[np.asarray(batch.steps.mask)]
+    np.testing.assert_allclose([advantage.mean(), advantage.std()], [0, 1], atol=1e-4)
+    part = batch.rows(jnp.array([1]))
+    np.testing.assert_array_equal(part.advantage, batch.advantage[:, 1:])
+
+
+def test_episodes_in_one_unroll_equal_episodes_alone(state):
+    apart = alone(several_episodes())
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def gradient(params: Any, unroll: Any) -> Any:
+        return jax.grad(lambda p: AGENT.loss(p, AGENT.prepare(state, unroll, KEY), KEY)[0])(params)
+
+    for a, b in zip(
+        *(jax.tree.leaves(gradient(state.params, steps)) for steps in (several_episodes(), apart)), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=1e-5 * max(1.0, float(jnp.abs(b).max())))
+
+
+def test_the_first_step_is_that_of_an_actor_critic(batch, state):
+    """Before any update all ratios are 1: the gradient is that of log-probability times advantage."""
+
+    def by_log_prob(params: Any) -> jax.Array:
+        _, log_prob, _ = AGENT.outputs(params, batch.steps, KEY)
+        return -jnp.sum(jnp.where(batch.steps.mask, log_prob * batch.advantage, 0)) / batch.steps.mask.sum()
+
+    got = jax.grad(lambda p: AGENT.loss(p, batch, KEY)[1]["policy_loss"])(state.params)["params"]
+    expected = jax.grad(by_log_prob)(state.params)["params"]
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), got, expected)
+    norms = {name: float(optax.tree.norm(part)) for name, part in got.items()}
+    assert norms["actor"] > 0
+    assert norms["trunk"] > 0
+    assert norms["critic"] == 0
+
+
+def test_rows_are_rows(batch):
+    part = batch.rows(jnp.array([1, 0, 1]))
+    assert part.steps.inputs.obs.shape == (STEPS + 1, 3, 2)
+    np.testing.assert_array_equal(part.steps.action[:, 2], batch.steps.action[:, 1])
+    memory = AGENT.initial_carry(ROWS)
+    memory = jax.tree.map(lambda leaf: leaf + jnp.arange(ROWS).reshape(-1, *[1] * (leaf.ndim - 1)), memory)
+    carried = replace(batch.steps, memory=memory).rows(jnp.array([1]))
+    for leaf in jax.tree.leaves(carried.memory):
+        np.testing.assert_array_equal(leaf, jnp.ones_like(leaf))
+    assert sum(LENGTHS) == STEPS
