@@ -69,6 +69,7 @@ def several_episodes(seed: int = 0) -> Unroll:
         start=jnp.asarray(start),
         action=jnp.asarray(action, jnp.int32),
         log_prob=jnp.asarray(np.log(rng.uniform(0.1, 0.9, (STEPS, ROWS))), jnp.float32),
+        deviated=jnp.zeros((STEPS, ROWS), bool),
         reward=jnp.asarray(reward, jnp.float32),
         terminated=jnp.asarray(terminated),
         mask=jnp.asarray(mask),
@@ -90,5 +91,6 @@ def alone(unroll: Unroll) -> Unroll:
         return jnp.concatenate(parts, axis=1)
 
     start = jnp.zeros((longest + 1, 3 * ROWS), bool).at[0].set(True)
-    fields = {name: cut(getattr(unroll, name), 0) for name in ("action", "log_prob", "reward", "terminated", "mask")}
+    names = ("action", "log_prob", "deviated", "reward", "terminated", "mask")
+    fields = {name: cut(getattr(unroll, name), 0) for name in names}
     return Unroll(memory=None, inputs=jax.tree.map(lambda leaf: cut(leaf, 1), unroll.inputs), start=start, **fields)

@@ -9,7 +9,8 @@ import optax
 
 from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params, PolicyAgent, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
-from jaxmem.config import flag, number
+from jaxmem.config import choice, flag, number
+from jaxmem.exploration import DEVIATION_WEIGHTS
 from jaxmem.losses import entropy, log_barrier, masked_mean, taken
 from jaxmem.networks import NetworkParts, PolicyValue
 
@@ -28,6 +29,8 @@ class ActorCriticOptions(AgentOptions):
     """weight of the policy's log barrier, which keeps every action possible; see `jaxmem.losses.log_barrier`"""
     learning_rate_end: float = number(0.0, 0, 1)
     """share of the step size that is left at the end; it falls linearly"""
+    deviation_weight: str = choice("ratio", DEVIATION_WEIGHTS)
+    """how much the policy learns from actions that a deviation chose; see `jaxmem.exploration.deviation_weight`"""
     act_dropout: bool = flag(False)
     """dropout, while collecting and in updates; its masks differ, so that ratios are then never 1"""
 

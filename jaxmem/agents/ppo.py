@@ -13,6 +13,7 @@ from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, nor
 from jaxmem.agents.base import AgentState, Metrics, Params, clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, number
+from jaxmem.exploration import deviation_weight
 from jaxmem.losses import REWARD_CLIPS, clip_rewards, clipped_ratio_loss, clipped_value_loss, masked_mean, vtrace
 from jaxmem.networks import Inputs, NetworkParts
 
@@ -62,6 +63,7 @@ class PPOBatch:
         value: the old value.
         target: what values are regressed to.
         advantage: how much better what was done is than the old policy.
+        weight: of the step in the policy's loss.
     """
 
     steps: Unroll
@@ -69,11 +71,12 @@ class PPOBatch:
     value: jax.Array
     target: jax.Array
     advantage: jax.Array
+    weight: jax.Array
 
     def rows(self, index: jax.Array) -> "PPOBatch":
         """Those of some rows, int32 [N]."""
-        computed = {name: getattr(self, name)[:, index] for name in ("log_prob", "value", "target", "advantage")}
-        return PPOBatch(steps=self.steps.rows(index), **computed)
+        computed = (self.log_prob, self.value, self.target, self.advantage, self.weight)
+        return PPOBatch(self.steps.rows(index), *(leaf[:, index] for leaf in computed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,18 +110,20 @@ class PPO(ActorCriticAgent):
         """See `UnrollAgent.prepare`: old values, targets and advantages."""
         options = self.options
         _, log_prob, value = self.outputs(state.params, unroll, key)
-        # On-policy, V-trace's recursion is that of generalised advantages. A step without action has the ratio 0.
+        # Where the policy chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
+        ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         targets = partial(vtrace, lambda_=options.td_lambda)
         target, advantage = jax.vmap(targets, in_axes=1, out_axes=1)(
             value[:-1],
             value[1:],
             clip_rewards(unroll.reward, options.reward_clip),
             unroll.discounts(options.discount),
-            unroll.mask.astype(jnp.float32),
+            jnp.where(unroll.deviated, ratio, unroll.mask.astype(jnp.float32)),
         )
         if options.normalize_advantages == "iteration":
             advantage = normalized(advantage, unroll.mask)
-        return PPOBatch(steps=unroll, log_prob=log_prob, value=value[:-1], target=target, advantage=advantage)
+        weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), 1)
+        return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight)
 
     def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on the steps of some rows, and metrics; `kl` is from the old policy to the new one."""
@@ -128,7 +133,7 @@ class PPO(ActorCriticAgent):
             advantage = normalized(advantage, mask)
         log_ratio = log_prob - batch.log_prob
         ratio = jnp.exp(log_ratio)
-        policy_loss = clipped_ratio_loss(ratio, advantage, options.clip_ratio)
+        policy_loss = batch.weight * clipped_ratio_loss(ratio, advantage, options.clip_ratio)
         value_loss = clipped_value_loss(value[:-1], batch.value, batch.target, options.clip_value)
         means = {
             "policy_loss": masked_mean(policy_loss, mask),

@@ -23,6 +23,7 @@ class Unroll:
         start: bool [T+1, B], the steps that begin an episode.
         action: int32 [T, B].
         log_prob: float32 [T, B], logarithm of the probability with which the action was chosen.
+        deviated: bool [T, B], whether a deviation chose it, and not the agent.
         reward: float32 [T, B], 0 where `mask` is False.
         terminated: bool [T, B], the steps that ended an episode for good.
         mask: bool [T, B], the steps in which something was done.
@@ -33,6 +34,7 @@ class Unroll:
     start: jax.Array
     action: jax.Array
     log_prob: jax.Array
+    deviated: jax.Array
     reward: jax.Array
     terminated: jax.Array
     mask: jax.Array
@@ -47,6 +49,7 @@ class Unroll:
             start=start,
             action=episodes.action.astype(jnp.int32),
             log_prob=episodes.log_prob,
+            deviated=episodes.deviated,
             reward=episodes.reward,
             terminated=episodes.mask & ~episodes.continues & episodes.terminated,
             mask=episodes.mask,

@@ -12,7 +12,8 @@ from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, nor
 from jaxmem.agents.base import AgentState, Metrics, Params, clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
-from jaxmem.losses import REWARD_CLIPS, clip_rewards, masked_mean, vtrace
+from jaxmem.exploration import deviation_weight
+from jaxmem.losses import REWARD_CLIPS, clip_ratio, clip_rewards, masked_mean, vtrace
 from jaxmem.networks import Inputs, NetworkParts
 
 
@@ -100,13 +101,7 @@ class VTrace(ActorCriticAgent):
         logits, log_prob, value = self.outputs(params, batch, key)
         # Where nothing was done the ratio is 0: no correction passes through.
         ratio = jnp.where(mask, jnp.exp(log_prob - batch.log_prob), 0)
-        targets = partial(
-            vtrace,
-            lambda_=options.td_lambda,
-            clip_rho=options.clip_rho,
-            clip_c=options.clip_c,
-            clip_pg_rho=options.clip_pg_rho,
-        )
+        targets = partial(vtrace, lambda_=options.td_lambda, clip_rho=options.clip_rho, clip_c=options.clip_c)
         target, advantage = jax.vmap(targets, in_axes=1, out_axes=1)(
             value[:-1],
             value[1:],
@@ -114,6 +109,9 @@ class VTrace(ActorCriticAgent):
             batch.discounts(options.discount),
             ratio,
         )
+        weight = clip_ratio(ratio, options.clip_pg_rho)
+        weight = jnp.where(batch.deviated, deviation_weight(options.deviation_weight, advantage, weight), weight)
+        advantage = jax.lax.stop_gradient(weight) * advantage
         if options.normalize_advantages:
             advantage = normalized(advantage, mask)
         means = {

@@ -50,6 +50,7 @@ class Attention:
             obs=played.obs[:, chosen],
             action=played.action[:, chosen],
             log_prob=played.log_prob[:, chosen],
+            deviated=played.deviated[:, chosen],
             reward=played.reward[:, chosen],
             length=played.length[chosen],
             terminated=played.terminated[chosen],

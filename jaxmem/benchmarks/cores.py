@@ -156,6 +156,7 @@ def episodes_like(example: Inputs, length: int, batch_size: int) -> Episodes:
         obs=jax.random.normal(key, (length + 1, batch_size, *example.obs.shape[1:])).astype(example.obs.dtype),
         action=jnp.zeros((length, batch_size), jnp.int32),
         log_prob=jnp.zeros((length, batch_size)),
+        deviated=jnp.zeros((length, batch_size), bool),
         reward=jax.random.normal(key, (length, batch_size)),
         length=jnp.full((batch_size,), length, jnp.int32),
         terminated=jnp.ones((batch_size,), bool),

@@ -6,13 +6,14 @@ from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
 from jaxmem.losses.reduce import masked_mean, taken
 from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
 from jaxmem.losses.sac_discrete import sac_policy_loss, soft_lambda_returns, temperature_loss
-from jaxmem.losses.vtrace import VTraceOutput, vtrace
+from jaxmem.losses.vtrace import VTraceOutput, clip_ratio, vtrace
 
 __all__ = [
     "REWARD_CLIPS",
     "TRACES",
     "Trace",
     "VTraceOutput",
+    "clip_ratio",
     "clip_rewards",
     "clipped_log_softmax",
     "clipped_ratio_loss",

@@ -14,6 +14,7 @@ class Episodes:
             observation after the last action is kept. Padding repeats the last observation.
         action: [T, B], the environment's action dtype.
         log_prob: [T, B] float32, logarithm of the probability with which the action was chosen.
+        deviated: [T, B] bool, whether a deviation chose the action, and not the agent.
         reward: [T, B] float32, 0 in the padding.
         length: [B] int32, number of actions taken.
         terminated: [B] bool; False where a time limit ended the episode, whose value then goes on.
@@ -22,6 +23,7 @@ class Episodes:
     obs: jax.Array
     action: jax.Array
     log_prob: jax.Array
+    deviated: jax.Array
     reward: jax.Array
     length: jax.Array
     terminated: jax.Array

@@ -10,7 +10,7 @@ from jaxmem.replay.episodes import Episodes
 
 # In `Episodes` the batch axis comes after time where there is time; in the ring it comes first everywhere,
 # so that one episode is one contiguous row.
-_BATCH_AXIS = Episodes(obs=1, action=1, log_prob=1, reward=1, length=0, terminated=0)  # type: ignore[arg-type]
+_BATCH_AXIS = Episodes(obs=1, action=1, log_prob=1, deviated=1, reward=1, length=0, terminated=0)  # type: ignore[arg-type]
 
 
 @struct.dataclass

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmem.agents import Agent, AgentState
+from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.networks import Inputs, first_inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.task import Task, keep
@@ -23,6 +24,7 @@ def collect(
     batch_size: int,
     mode: Mode,
     progress: tuple[jax.Array | float, float] = (0.0, 0.0),
+    deviations: Deviations | None = None,
 ) -> tuple[Episodes, Outcome]:
     """Play `batch_size` episodes to their ends.
 
@@ -37,20 +39,23 @@ def collect(
         mode: "random" plays uniform actions, "explore" and "greedy" the agent's.
         progress: shares of the planned training that are done before the first step, and that these episodes add; for
             exploration schedules.
+        deviations: what episodes do that the agent does not want; None for nothing.
 
     Returns:
         The episodes, padded to the horizon, and how they went: float32 [B] of return, length and each of the
         environment's episode metrics; NaN where it does not report one.
     """
     horizon = task.horizon
-    reset_key, scan_key = jax.random.split(key)
+    reset_key, plan_key, scan_key = jax.random.split(key, 3)
     obs, env_state = task.reset(reset_key, batch_size)
     action_space = task.env.action_space(task.params)
+    deviations = deviations or Deviations(DeviationOptions(), horizon, action_space.n)
+    plan = deviations.plan(plan_key, batch_size)
 
     def step(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
         env_state, inputs, memory, alive = carry
         t, key = inputs_t
-        act_key, env_key = jax.random.split(key)
+        act_key, deviate_key, env_key = jax.random.split(key, 3)
         if mode == "random":
             action = jax.vmap(action_space.sample)(jax.random.split(act_key, batch_size))
             log_prob = jnp.full((batch_size,), -math.log(action_space.n), jnp.float32)
@@ -59,6 +64,7 @@ def collect(
             done = progress[0] + progress[1] * t / horizon
             memory, decision = agent.act(state, memory, inputs, start, act_key, done, explore=mode == "explore")
             action, log_prob = decision
+        action, log_prob, deviated = deviations.apply(plan, t, action, log_prob, deviate_key)
         obs, next_state, reward, terminated, truncated, said = task.step(env_key, env_state, action)
         obs = keep(alive, obs, inputs.obs)
         env_state = keep(alive, next_state, env_state)
@@ -66,7 +72,7 @@ def collect(
         ended = alive & (terminated | truncated)
         inputs = Inputs(obs, action.astype(jnp.int32), reward)
         said = jax.tree.map(lambda value: jnp.where(ended, value, 0), said)
-        outputs = (obs, action, log_prob, reward, alive, ended & terminated, said)
+        outputs = (obs, action, log_prob, deviated, reward, alive, ended & terminated, said)
         return (env_state, inputs, memory, alive & ~ended), outputs
 
     carry = (
@@ -76,13 +82,14 @@ def collect(
         jnp.ones((batch_size,), bool),
     )
     times = jnp.arange(horizon)
-    _, (next_obs, action, log_prob, reward, taken, terminated, said) = jax.lax.scan(
+    _, (next_obs, action, log_prob, deviated, reward, taken, terminated, said) = jax.lax.scan(
         step, carry, (times, jax.random.split(scan_key, horizon))
     )
     episodes = Episodes(
         obs=jnp.concatenate([obs[None], next_obs]),
         action=action,
         log_prob=log_prob,
+        deviated=deviated,
         reward=reward,
         length=jnp.sum(taken, axis=0, dtype=jnp.int32),
         terminated=jnp.any(terminated, axis=0),

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxmem import envs
 from jaxmem.agents import Agent
 from jaxmem.config import ConfigError
+from jaxmem.exploration import Deviations
 from jaxmem.networks import first_inputs
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.off_policy import OffPolicy
@@ -58,7 +59,8 @@ class Program:
         """How one seed plays and learns."""
         agent: Any = self.agent
         kind = OnPolicy if self.config.agent.on_policy else OffPolicy
-        return kind(self.task, agent, self.config.loop)
+        actions = self.task.env.action_space(self.task.params).n
+        return kind(self.task, agent, self.config.loop, Deviations(self.config.deviation, self.task.horizon, actions))
 
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jaxmem import envs
 from jaxmem import replay as episode_replay
 from jaxmem.agents import AgentState, EpisodeAgent
+from jaxmem.exploration import Deviations
 from jaxmem.replay import Episodes
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.options import LoopOptions
@@ -23,6 +24,7 @@ class OffPolicy:
     task: Task
     agent: EpisodeAgent
     loop: LoopOptions
+    deviations: Deviations
 
     def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
         """A run whose replay holds random episodes, from which first updates were made."""
@@ -39,7 +41,9 @@ class OffPolicy:
         key, collect_key, update_key = jax.random.split(run.key, 3)
         run = replace(run, key=key)
         mode: Mode = "explore"
-        episodes, outcome = collect(self.task, self.agent, run.agent, collect_key, self.loop.collect, mode, progress)
+        episodes, outcome = collect(
+            self.task, self.agent, run.agent, collect_key, self.loop.collect, mode, progress, self.deviations
+        )
         updates = self.loop.updates
         if updates is None:
             updates = self._updates(episodes, round_up=True)

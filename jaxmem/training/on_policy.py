@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmem.agents import AgentState, Batch, Unroll, UnrollAgent
+from jaxmem.exploration import Deviations
 from jaxmem.training.collect import collect
 from jaxmem.training.options import LoopOptions
 from jaxmem.training.play import begin, play
@@ -20,11 +21,12 @@ class OnPolicy:
     task: Task
     agent: UnrollAgent
     loop: LoopOptions
+    deviations: Deviations
 
     def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
         """A run in which nothing was played yet."""
         whole = self.loop.unroll is None
-        actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect)
+        actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect, self.deviations)
         return fresh(self.task, self.agent, state, actors, key, eval_key)
 
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
@@ -52,8 +54,12 @@ class OnPolicy:
     def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll]:
         loop = self.loop
         if loop.unroll is None:
-            episodes, outcome = collect(self.task, self.agent, run.agent, key, loop.collect, "explore", progress)
+            episodes, outcome = collect(
+                self.task, self.agent, run.agent, key, loop.collect, "explore", progress, self.deviations
+            )
             sums = {name: jnp.sum(values) for name, values in outcome.items()}
             return count_steps(run, jnp.sum(episodes.length), loop.collect, sums), Unroll.of(episodes)
-        actors, unroll, ended, sums = play(self.task, self.agent, run.agent, run.experience, key, loop.unroll, progress)
+        actors, unroll, ended, sums = play(
+            self.task, self.agent, run.agent, run.experience, key, loop.unroll, progress, self.deviations
+        )
         return count_steps(replace(run, experience=actors), jnp.sum(unroll.mask), ended, sums), unroll

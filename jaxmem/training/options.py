@@ -11,6 +11,7 @@ from jaxmem.agents import AgentOptions
 from jaxmem.config import Config, ConfigError, integer, number, replace
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
+from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import NetworkOptions
 
 _MAX_STEPS = 2**31 - 1
@@ -105,6 +106,8 @@ class RunConfig(Config):
     """what stands around the core"""
     loop: LoopOptions = dataclasses.field(default_factory=LoopOptions)
     """the training loop"""
+    deviation: DeviationOptions = dataclasses.field(default_factory=DeviationOptions)
+    """what training episodes do that the agent does not want"""
     seeds: int = integer(1, low=1)
     """independent runs, trained side by side in one program"""
     seed: int = integer(0, low=0, high=2**32 - 1)
@@ -143,12 +146,14 @@ class RunConfig(Config):
             env, core, agent = dict(data.pop("env")), dict(data.pop("core")), dict(data.pop("agent"))
             network = replace(NetworkOptions(), **_tuples(data.pop("network")))
             loop = replace(LoopOptions(), **data.pop("loop"))
+            deviation = replace(DeviationOptions(), **data.pop("deviation", {}))
             return RunConfig(
                 env=envs.options(env.pop("id"), **_tuples(env)),
                 core=cores.options(core.pop("name"), **_tuples(core)),
                 agent=agents.options(agent.pop("name"), **_tuples(agent)),
                 network=network,
                 loop=loop,
+                deviation=deviation,
                 **data,
             )
         except (KeyError, TypeError, ValueError) as error:

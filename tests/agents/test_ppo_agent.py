@@ -54,8 +54,10 @@ def test_advantages_are_generalised_advantages(batch, outputs):
                 if done[k, row]:
                     break
                 weight *= 0.9 * 0.8
-            np.testing.assert_allclose(batch.advantage[t, row], expected * mask[t, row], atol=1e-5)
-    np.testing.assert_allclose(batch.target, (value[:-1] + batch.advantage), atol=1e-5)
+            if mask[t, row]:
+                np.testing.assert_allclose(batch.advantage[t, row], expected, atol=1e-5)
+    np.testing.assert_allclose(batch.target, value[:-1] + np.where(mask, batch.advantage, 0), atol=1e-5)
+    np.testing.assert_array_equal(batch.weight, np.ones_like(mask))
     np.testing.assert_allclose(batch.value, value[:-1], atol=1e-5)
     np.testing.assert_allclose(batch.log_prob, taken, atol=1e-5)
 
@@ -138,3 +140,24 @@ def test_rows_are_rows(batch):
     for leaf in jax.tree.leaves(carried.memory):
         np.testing.assert_array_equal(leaf, jnp.ones_like(leaf))
     assert sum(LENGTHS) == STEPS
+
+
+@pytest.mark.parametrize("kind", ["ratio", "masked", "keep"])
+def test_what_a_deviation_chose_has_a_weight_and_lets_no_more_through_than_it_would_have_happened(kind, state):
+    """Its step's weight is by kind; earlier steps see beyond it with min(1, ratio), as V-trace's do."""
+    agent = make_agent("ppo", discount=0.9, td_lambda=0.8, deviation_weight=kind)
+    unroll = several_episodes()
+    plain = jax.jit(agent.prepare, compiler_options=QUICK)(state, unroll, KEY)
+    # In the first episode, four steps long, the third one deviates, with half of the policy's probability.
+    deviated = jnp.zeros_like(unroll.mask).at[2].set(True)
+    log_prob = jnp.where(deviated, plain.log_prob + jnp.log(2.0), unroll.log_prob)
+    batch = jax.jit(agent.prepare, compiler_options=QUICK)(
+        state, replace(unroll, deviated=deviated, log_prob=log_prob), KEY
+    )
+    weight = {"ratio": 0.5, "masked": 0.0, "keep": np.where(np.asarray(batch.advantage[2]) > 0, 1, 0.5)}[kind]
+    np.testing.assert_allclose(batch.weight[2], np.broadcast_to(weight, (ROWS,)), rtol=1e-5)
+    np.testing.assert_array_equal(batch.weight[np.arange(STEPS) != 2], np.ones((STEPS - 1, ROWS)))
+    np.testing.assert_allclose(batch.advantage[2], plain.advantage[2], rtol=1e-5)
+    np.testing.assert_allclose(batch.target[2] - batch.value[2], 0.5 * (plain.target[2] - plain.value[2]), rtol=1e-4)
+    np.testing.assert_array_equal(batch.advantage[3:], plain.advantage[3:])
+    assert (np.asarray(batch.advantage[:2]) != np.asarray(plain.advantage[:2])).all()

@@ -27,6 +27,7 @@ def episodes(seed: int = 0) -> Episodes:
         obs=jnp.asarray(rng.integers(0, 256, (STEPS + 1, BATCH, 4, 4, 3)), jnp.uint8),
         action=jnp.asarray(rng.integers(0, ACTIONS, (STEPS, BATCH)), jnp.int32),
         log_prob=jnp.zeros((STEPS, BATCH)),
+        deviated=jnp.zeros((STEPS, BATCH), bool),
         reward=jnp.asarray(rng.normal(size=(STEPS, BATCH)) * mask, jnp.float32),
         length=length,
         terminated=jnp.array([True, False, True, False, True]),

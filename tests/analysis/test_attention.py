@@ -163,6 +163,7 @@ def attention_of_two() -> Attention:
         obs=jnp.zeros((time + 1, 2, 1)),
         action=jnp.zeros((time, 2), jnp.int32),
         log_prob=jnp.zeros((time, 2)),
+        deviated=jnp.zeros((time, 2), bool),
         reward=jnp.zeros((time, 2)),
         length=jnp.array([4, 6]),
         terminated=jnp.array([True, False]),

@@ -18,6 +18,7 @@ def batch(first: int, count: int) -> Episodes:
         obs=jnp.broadcast_to(number[None, :, None], (STEPS + 1, count, 2)).astype(jnp.uint8),
         action=jnp.broadcast_to(number, (STEPS, count)).astype(jnp.int32),
         log_prob=jnp.zeros((STEPS, count)),
+        deviated=jnp.zeros((STEPS, count), bool),
         reward=jnp.broadcast_to(number, (STEPS, count)).astype(jnp.float32),
         length=jnp.full((count,), STEPS, jnp.int32),
         terminated=number % 2 == 0,
@@ -51,7 +52,7 @@ def test_samples_come_from_what_is_stored_and_stay_whole():
 
 def test_bytes_are_those_of_the_arrays():
     state = replay.init(batch(0, 1), 10)
-    assert replay.nbytes(state) == 10 * ((STEPS + 1) * 2 + 3 * STEPS * 4 + 4 + 1) + 2 * 4
+    assert replay.nbytes(state) == 10 * ((STEPS + 1) * 2 + STEPS * (3 * 4 + 1) + 4 + 1) + 2 * 4
 
 
 def test_impossible_sizes_are_refused():
@@ -66,6 +67,7 @@ def test_masks_and_discounts_follow_length_and_end():
         obs=jnp.zeros((5, 3, 1)),
         action=jnp.zeros((4, 3), jnp.int32),
         log_prob=jnp.zeros((4, 3)),
+        deviated=jnp.zeros((4, 3), bool),
         reward=jnp.zeros((4, 3)),
         length=jnp.array([4, 2, 2]),
         terminated=jnp.array([True, True, False]),

@@ -13,6 +13,7 @@ from support import assert_same_bits, small_config
 from jaxmem import agents, cores, envs
 from jaxmem.agents import registered_agents
 from jaxmem.config import ConfigError
+from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.losses import taken
 from jaxmem.networks import NetworkOptions, first_inputs
 from jaxmem.training import LoopOptions, RunConfig
@@ -173,11 +174,13 @@ def test_the_learner_sees_what_the_actor_saw(core):
     params = jax.tree.map(lambda leaf: jnp.asarray(rng.normal(scale=0.3, size=leaf.shape), leaf.dtype), state.params)
     state = dataclasses.replace(state, params=params)
 
+    deviations = Deviations(DeviationOptions(), task.horizon, 2)
+
     @jax.jit
     def ratios(key):
-        actors, found = begin(task, agent, key, ROWS), []
+        actors, found = begin(task, agent, key, ROWS, deviations), []
         for play_key in jax.random.split(key, 3):
-            actors, unroll, *_ = play(task, agent, state, actors, play_key, UNROLL, (0.0, 0.0))
+            actors, unroll, *_ = play(task, agent, state, actors, play_key, UNROLL, (0.0, 0.0), deviations)
             _, (logits, _) = agent.net.apply(params, unroll.memory, unroll.inputs, unroll.start, method="unroll")
             log_prob = taken(jax.nn.log_softmax(logits[:-1]), unroll.action)
             found.append((jnp.where(unroll.mask, log_prob - unroll.log_prob, 0), unroll))
@@ -215,7 +218,7 @@ def test_each_pass_takes_every_row_once_in_another_order(monkeypatch):
     run = dataclasses.replace(
         run, agent=(0, jnp.zeros((6, 3), jnp.int32)), window=dataclasses.replace(run.window, metrics={})
     )
-    learner: Any = OnPolicy(program.task, Counting(), loop)  # pyright: ignore[reportArgumentType]
+    learner: Any = OnPolicy(program.task, Counting(), loop, program.learner.deviations)  # pyright: ignore[reportArgumentType]
     monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, None))
     after = learner.iterate(run, (0.0, 0.0))
     count, orders = after.agent

@@ -9,6 +9,7 @@ from gymnax.environments.environment import EnvParams
 from support import assert_same_bits
 
 from jaxmem.agents import Unroll
+from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.training.collect import collect
 from jaxmem.training.play import begin, play
 from jaxmem.training.task import Task
@@ -16,6 +17,7 @@ from jaxmem.training.task import Task
 ROWS, STEPS = 30, 13
 TASK = Task(Countdown(), EnvParams(max_steps_in_episode=LIMIT), LIMIT, ("success",))
 AGENT = Recorder()
+DEVIATIONS = Deviations(DeviationOptions(), LIMIT, 2)
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +25,10 @@ def played():
     """Two unrolls, the second going on where the first one ended, with what was counted in each."""
 
     def twice(key):
-        actors = begin(TASK, AGENT, key, ROWS)  # type: ignore[arg-type]
+        actors = begin(TASK, AGENT, key, ROWS, DEVIATIONS)  # type: ignore[arg-type]
         unrolls = []
         for play_key in jax.random.split(key):
-            actors, *rest = play(TASK, AGENT, None, actors, play_key, STEPS, (0.0, 0.1))  # type: ignore[arg-type]
+            actors, *rest = play(TASK, AGENT, None, actors, play_key, STEPS, (0.0, 0.1), DEVIATIONS)  # type: ignore[arg-type]
             unrolls.append(rest)
         return unrolls
 
