@@ -37,7 +37,7 @@ class PPOOptions(ActorCriticOptions):
     """how far a value may go from the old one with profit; none does not clip"""
     entropy_cost: float = number(0.01, 0)
     """weight of the policy's entropy"""
-    normalize_advantages: str = choice("minibatch", ["off", "iteration", "minibatch"])
+    normalize_over: str = choice("minibatch", ["off", "iteration", "minibatch"])
     """over which steps advantages get mean 0 and deviation 1: all of an iteration, or those of each update"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
@@ -120,7 +120,7 @@ class PPO(ActorCriticAgent):
             unroll.discounts(options.discount),
             jnp.where(unroll.deviated, ratio, unroll.mask.astype(jnp.float32)),
         )
-        if options.normalize_advantages == "iteration":
+        if options.normalize_over == "iteration":
             advantage = normalized(advantage, unroll.mask)
         weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), 1)
         return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight)
@@ -129,7 +129,7 @@ class PPO(ActorCriticAgent):
         """The loss of `params` on the steps of some rows, and metrics; `kl` is from the old policy to the new one."""
         options, mask, advantage = self.options, batch.steps.mask, batch.advantage
         logits, log_prob, value = self.outputs(params, batch.steps, key)
-        if options.normalize_advantages == "minibatch":
+        if options.normalize_over == "minibatch":
             advantage = normalized(advantage, mask)
         log_ratio = log_prob - batch.log_prob
         ratio = jnp.exp(log_ratio)

@@ -14,7 +14,7 @@ from unroll_cases import LENGTHS, ROWS, STEPS, alone, make_agent, random_state, 
 
 from jaxmem.agents.ppo import PPOBatch
 
-AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_advantages="off")
+AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_over="off")
 KEY = jax.random.key(0)
 prepare = jax.jit(AGENT.prepare, compiler_options=QUICK)
 
@@ -67,7 +67,7 @@ def test_advantages_are_generalised_advantages(batch, outputs):
 def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(batch, outputs, state, clip_value, normalize):
     (log_p, value), mask = outputs, np.asarray(batch.steps.mask)
     costs: dict[str, Any] = dict(entropy_cost=0.2, barrier_cost=0.1, baseline_cost=0.3, clip_ratio=0.1)
-    agent = make_agent("ppo", normalize_advantages=normalize, clip_value=clip_value, **costs)
+    agent = make_agent("ppo", normalize_over=normalize, clip_value=clip_value, **costs)
     rng = np.random.default_rng(5)
     old = replace(
         batch,
@@ -93,7 +93,7 @@ def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(batch, outputs, st
 
 
 def test_over_an_iteration_advantages_are_normalised_once(state):
-    agent = make_agent("ppo", normalize_advantages="iteration")
+    agent = make_agent("ppo", normalize_over="iteration")
     batch = agent.prepare(state, several_episodes(), KEY)
     advantage = np.asarray(batch.advantage)[np.asarray(batch.steps.mask)]
     np.testing.assert_allclose([advantage.mean(), advantage.std()], [0, 1], atol=1e-4)
