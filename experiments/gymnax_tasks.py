@@ -3,8 +3,9 @@
 from functools import partial
 
 from jaxmem import envs
-from jaxmem.experiment import Experiment, best_core, vtrace_preset, vtrace_recipe
+from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
+from jaxmem.recipes import best_core, vtrace_preset, vtrace_recipe
 from jaxmem.training import LoopOptions, RunConfig
 
 

@@ -4,8 +4,9 @@ from functools import partial
 
 from jaxmem import agents, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment, best_core, vtrace_preset
+from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
+from jaxmem.recipes import best_core, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))

@@ -4,8 +4,9 @@ from functools import partial
 
 from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
-from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_preset
+from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
+from jaxmem.recipes import best_core, paper_core, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 # Training episodes by steps among the apples: the budgets of the paper's code, which has none for the active variant

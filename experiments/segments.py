@@ -17,8 +17,9 @@ from functools import partial
 
 from jaxmem import cores, envs
 from jaxmem.config import ConfigError
-from jaxmem.experiment import Experiment, vtrace_recipe
+from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
+from jaxmem.recipes import vtrace_recipe
 from jaxmem.training import LoopOptions, RunConfig
 
 SEGMENT = 5

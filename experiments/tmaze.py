@@ -3,8 +3,9 @@
 from functools import partial
 
 from jaxmem import agents, cores, envs
-from jaxmem.experiment import Experiment, best_core, paper_core, vtrace_preset
+from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
+from jaxmem.recipes import best_core, paper_core, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 PASSIVE, ACTIVE = "PassiveTMaze-v0", "ActiveTMaze-v0"

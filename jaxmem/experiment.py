@@ -11,23 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import jaxmem
-from jaxmem import agents, cores
-from jaxmem.agents import AgentOptions
 from jaxmem.config import ConfigError, lookup
-from jaxmem.cores import CoreOptions
-from jaxmem.envs import EnvOptions
 from jaxmem.failures import reason
-from jaxmem.networks import NetworkOptions
-from jaxmem.training.options import LoopOptions, RunConfig
-
-_ATTENTIVE = {"dropout": 0.0, "init_std": 0.1}
-_HEAD_STARTS: dict[str, dict[str, Any]] = {
-    "gpt": _ATTENTIVE,
-    "trxl": _ATTENTIVE,
-    "gtrxl": _ATTENTIVE,
-    "rmt": _ATTENTIVE,
-    "lstm": {"forget_bias": 1.0},
-}
+from jaxmem.training.options import RunConfig
 
 
 @dataclass(frozen=True)
@@ -87,68 +73,6 @@ class Choice:
     def __str__(self) -> str:
         core, agent = self.config.core.name, self.config.agent.name
         return f"{self.experiment} (preset {self.preset}, core {core}, agent {agent})"
-
-
-def vtrace_recipe(**changes: Any) -> AgentOptions:
-    """The algorithm of the presets with V-trace: Adam, the task's own rewards, returns of some twenty steps.
-
-    What keeps the policy exploring is a log barrier and not the entropy. In a T-Maze a slip at the beginning costs
-    fifty times as much as one at the end: an entropy bonus that is felt at the end drowns the walk, a smaller one lets
-    the policy become so sure of walking on that at the junction it never turns. A barrier leaves each action a
-    probability in proportion to 1 / what it costs.
-
-    Args:
-        **changes: fields that a task has otherwise.
-    """
-    recipe: dict[str, Any] = dict(
-        discount=1.0,
-        td_lambda=0.95,
-        reward_clip="off",
-        reduce="mean",
-        optimizer="adam",
-        learning_rate=1e-3,
-        learning_rate_end=1.0,
-        max_grad_norm=0.5,
-        entropy_cost=0.0,
-        barrier_cost=3e-4,
-    )
-    return agents.options("vtrace", **(recipe | changes))
-
-
-def vtrace_preset(core: str, env: EnvOptions, network: NetworkOptions, **loop: Any) -> RunConfig:
-    """The `vtrace` presets: `vtrace_recipe` on 64 whole episodes an iteration, one update on all of them.
-
-    Args:
-        core: name of the core.
-        env: the task.
-        network: what stands around the core.
-        **loop: what stops the run, and other fields of the loop that differ.
-    """
-    settings: dict[str, Any] = dict(
-        episodes=200_000, collect=64, updates=1, eval_every=1280, eval_episodes=64, checkpoint_every=5
-    )
-    return RunConfig(
-        env=env,
-        core=best_core(core, width=64),
-        agent=vtrace_recipe(),
-        network=network,
-        loop=LoopOptions(**settings | loop),
-    )
-
-
-def best_core(name: str, width: int) -> CoreOptions:
-    """The core of the `best` presets: one layer, no dropout, and a head start at finding or keeping what matters.
-
-    Transformers' weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
-    """
-    return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}))
-
-
-def paper_core(name: str, width: int, layers: int) -> CoreOptions:
-    """The core of the `paper` presets, Ni et al. 2023: as many heads as layers; the control has one layer."""
-    depth = {} if name == "mlp" else {"layers": layers}
-    heads = {"heads": layers} if hasattr(cores.options(name), "heads") else {}
-    return cores.options(name, width=width, **depth, **heads)
 
 
 def shipped_folder() -> Path:
