@@ -4,8 +4,9 @@ from functools import partial
 
 from jaxmem import agents, cores, envs
 from jaxmem.experiment import Experiment
+from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import NetworkOptions
-from jaxmem.recipes import best_core, paper_core, vtrace_preset
+from jaxmem.recipes import best_core, paper_core, ppo_preset, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 PASSIVE, ACTIVE = "PassiveTMaze-v0", "ActiveTMaze-v0"
@@ -81,6 +82,12 @@ def vtrace(core: str, env_id: str, length: int) -> RunConfig:
     return vtrace_preset(core, envs.options(env_id, length=length), NETWORK, stop_return=0.98)
 
 
+def ppo(core: str, env_id: str, length: int) -> RunConfig:
+    """The network of `best` with PPO; in half of the episodes the first action is a random one."""
+    env, deviation = envs.options(env_id, length=length), DeviationOptions(kind="first")
+    return ppo_preset(core, env, NETWORK, deviation, stop_return=0.98)
+
+
 def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, asks: str) -> Experiment:
     return Experiment(
         name=f"{name}_{length}",
@@ -88,6 +95,7 @@ def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, 
         presets={
             "best": partial(best, env_id=env_id, length=length, episodes=BEST_EPISODES[env_id]),
             "vtrace": partial(vtrace, env_id=env_id, length=length),
+            "ppo": partial(ppo, env_id=env_id, length=length),
             "paper": partial(paper, env_id=env_id, length=length, episodes=episodes, layers=layers),
         },
         difference=PASSIVE_DIFFERENCE if env_id == PASSIVE else DIFFERENCE,

@@ -6,6 +6,7 @@ from jaxmem import agents, cores
 from jaxmem.agents import AgentOptions
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
+from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import NetworkOptions
 from jaxmem.training.options import LoopOptions, RunConfig
 
@@ -82,6 +83,37 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         deviation_weight="keep",
     )
     return agents.options("ppo", **(recipe | changes))
+
+
+def ppo_preset(
+    core: str, env: EnvOptions, network: NetworkOptions, deviation: DeviationOptions, **loop: Any
+) -> RunConfig:
+    """The presets with PPO: `ppo_recipe` on 256 whole episodes an iteration, four passes over eight parts of them.
+
+    Args:
+        core: name of the core.
+        env: the task.
+        network: what stands around the core.
+        deviation: how training episodes explore.
+        **loop: what stops the run, and other fields of the loop that differ.
+    """
+    settings: dict[str, Any] = dict(
+        episodes=300_000,
+        collect=256,
+        updates=4,
+        minibatches=8,
+        eval_every=2560,
+        eval_episodes=64,
+        checkpoint_every=10,
+    )
+    return RunConfig(
+        env=env,
+        core=best_core(core, width=64),
+        agent=ppo_recipe(),
+        network=network,
+        deviation=deviation,
+        loop=LoopOptions(**settings | loop),
+    )
 
 
 def best_core(name: str, width: int) -> CoreOptions:
