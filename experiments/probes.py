@@ -2,41 +2,19 @@
 
 from functools import partial
 
-from jaxmem import agents, envs
+from jaxmem import envs
 from jaxmem.envs import EnvOptions
 from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
-from jaxmem.recipes import best_core, vtrace_preset
-from jaxmem.training import LoopOptions, RunConfig
+from jaxmem.recipes import sac_preset, vtrace_preset
+from jaxmem.training import RunConfig
 
 NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))
 
 
 def best(core: str, env: EnvOptions) -> RunConfig:
     """One recipe for all; its temperature suits rewards of about 1 that come once or a few times an episode."""
-    return RunConfig(
-        env=env,
-        core=best_core(core, width=64),
-        agent=agents.options(
-            "sac_discrete",
-            learning_rate=1e-3,
-            max_grad_norm=0.5,
-            batch_size=32,
-            td_lambda=0.5,
-            temperature=0.02,
-        ),
-        network=NETWORK,
-        loop=LoopOptions(
-            episodes=30000,
-            collect=16,
-            updates=4,
-            random_episodes=64,
-            eval_every=320,
-            eval_episodes=64,
-            stop_success=0.98,
-            checkpoint_every=20,
-        ),
-    )
+    return sac_preset(core, env, NETWORK, episodes=30_000, updates=4, temperature=0.02)
 
 
 def experiment(name: str, asks: str, env: EnvOptions) -> Experiment:

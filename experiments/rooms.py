@@ -6,7 +6,7 @@ from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
 from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
-from jaxmem.recipes import best_core, paper_core, vtrace_preset
+from jaxmem.recipes import paper_core, sac_preset, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 # Training episodes by steps among the apples: the budgets of the paper's code, which has none for the active variant
@@ -48,28 +48,7 @@ def paper(core: str, env: EnvOptions, episodes: int, layers: int) -> RunConfig:
 
 def best(core: str, env: EnvOptions) -> RunConfig:
     """The cheapest recipe known; the text above says how it departs from the paper's."""
-    return RunConfig(
-        env=env,
-        core=best_core(core, width=64),
-        agent=agents.options(
-            "sac_discrete",
-            learning_rate=1e-3,
-            max_grad_norm=0.5,
-            batch_size=32,
-            td_lambda=0.5,
-        ),
-        network=NETWORK,
-        loop=LoopOptions(
-            episodes=BEST_EPISODES,
-            collect=16,
-            updates=8,
-            random_episodes=64,
-            eval_every=320,
-            eval_episodes=64,
-            stop_success=0.98,
-            checkpoint_every=20,
-        ),
-    )
+    return sac_preset(core, env, NETWORK, episodes=BEST_EPISODES, updates=8)
 
 
 def experiment(name: str, asks: str, env: EnvOptions, episodes: int, layers: int) -> Experiment:

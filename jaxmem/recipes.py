@@ -20,6 +20,38 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
 }
 
 
+def sac_preset(
+    core: str, env: EnvOptions, network: NetworkOptions, episodes: int, updates: int, **agent: Any
+) -> RunConfig:
+    """The presets with SAC-Discrete: 16 episodes an iteration, and updates on 32 out of the replay.
+
+    Args:
+        core: name of the core.
+        env: the task.
+        network: what stands around the core.
+        episodes: the most that it trains; it stops when it has solved the task.
+        updates: in an iteration.
+        **agent: fields of the algorithm that a task has otherwise.
+    """
+    recipe: dict[str, Any] = dict(learning_rate=1e-3, max_grad_norm=0.5, batch_size=32, td_lambda=0.5)
+    return RunConfig(
+        env=env,
+        core=best_core(core, width=64),
+        agent=agents.options("sac_discrete", **recipe | agent),
+        network=network,
+        loop=LoopOptions(
+            episodes=episodes,
+            collect=16,
+            updates=updates,
+            random_episodes=64,
+            eval_every=320,
+            eval_episodes=64,
+            stop_success=0.98,
+            checkpoint_every=20,
+        ),
+    )
+
+
 def vtrace_recipe(**changes: Any) -> AgentOptions:
     """The algorithm of the presets with V-trace: Adam, the task's own rewards, returns of some twenty steps.
 
