@@ -109,6 +109,7 @@ EXPERIMENTS = [
         presets={
             "best": partial(best, env_id=PASSIVE, length=20, episodes=8000),
             "vtrace": partial(vtrace, env_id=PASSIVE, length=20),
+            "ppo": partial(ppo, env_id=PASSIVE, length=20),
         },
         difference="not of the paper; the recipe of passive_tmaze_50",
     ),
@@ -118,6 +119,7 @@ EXPERIMENTS = [
         presets={
             "best": partial(best, env_id=PASSIVE, length=20, episodes=BEST_EPISODES[PASSIVE]),
             "vtrace": partial(vtrace, env_id=PASSIVE, length=20),
+            "ppo": partial(ppo, env_id=PASSIVE, length=20),
         },
         difference="not of the paper; the recipe of passive_tmaze_50",
     ),
