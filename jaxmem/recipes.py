@@ -18,6 +18,8 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "rmt": _ATTENTIVE,
     "lstm": {"forget_bias": 1.0},
 }
+# A real recurrence keeps sums; a complex one turns them, and took longer to find in them what was seen long ago.
+_KEEPERS: dict[str, dict[str, Any]] = {"lru": {"max_phase": 0.0}}
 
 
 def sac_preset(
@@ -140,7 +142,7 @@ def ppo_preset(
     )
     return RunConfig(
         env=env,
-        core=best_core(core, width=64),
+        core=best_core(core, width=64, **_KEEPERS.get(core, {})),
         agent=ppo_recipe(),
         network=network,
         deviation=deviation,
@@ -148,12 +150,17 @@ def ppo_preset(
     )
 
 
-def best_core(name: str, width: int) -> CoreOptions:
+def best_core(name: str, width: int, **options: Any) -> CoreOptions:
     """The core of the `best` presets: one layer, no dropout, and a head start at finding or keeping what matters.
 
     Transformers' weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
+
+    Args:
+        name: of the core.
+        width: of its output.
+        **options: others that a recipe has otherwise.
     """
-    return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}))
+    return cores.options(name, width=width, **_HEAD_STARTS.get(name, {}) | options)
 
 
 def paper_core(name: str, width: int, layers: int) -> CoreOptions:
