@@ -18,7 +18,7 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "rmt": _ATTENTIVE,
     "lstm": {"forget_bias": 1.0},
 }
-# A real recurrence keeps sums; a complex one turns them, and took longer to find in them what was seen long ago.
+# In the active T-Maze of length 100 the real recurrence learned, where the complex default had not.
 _KEEPERS: dict[str, dict[str, Any]] = {"lru": {"max_phase": 0.0}}
 
 
