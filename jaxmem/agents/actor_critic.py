@@ -46,6 +46,8 @@ class ActorCriticAgent(PolicyAgent):
     options: Any
     net: PolicyValue
 
+    shared_metrics: ClassVar[tuple[str, ...]] = ("loss", "policy_loss", "value_loss", "entropy", "barrier", "value")
+
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """What makes steps of gradients."""
         raise NotImplementedError
@@ -88,7 +90,7 @@ class ActorCriticAgent(PolicyAgent):
         """The loss made of policy and value loss, entropy and barrier, and the metrics with all of them.
 
         Args:
-            means: has "policy_loss" and "value_loss", means over the steps in which something was done.
+            means: has "policy_loss", "value_loss" and "value", means over the steps in which something was done.
             logits: [T, B, A].
             mask: bool [T, B], those steps.
         """

@@ -90,17 +90,7 @@ class PPO(ActorCriticAgent):
 
     options: PPOOptions
 
-    metric_names: ClassVar[tuple[str, ...]] = (
-        "loss",
-        "policy_loss",
-        "value_loss",
-        "entropy",
-        "barrier",
-        "value",
-        "kl",
-        "clipped",
-        "grad_norm",
-    )
+    metric_names: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "kl", "clipped", "grad_norm")
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""

@@ -1,5 +1,6 @@
 """The batch of agents that learn from their own latest steps."""
 
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -57,8 +58,8 @@ class Unroll:
 
     def rows(self, index: jax.Array) -> "Unroll":
         """The same steps of some rows, int32 [N]."""
-        memory = jax.tree.map(lambda leaf: leaf[index], self.memory)
-        return jax.tree.map(lambda leaf: leaf[:, index], self.replace(memory=None)).replace(memory=memory)  # type: ignore[attr-defined]
+        steps = jax.tree.map(lambda leaf: leaf[:, index], replace(self, memory=None))
+        return replace(steps, memory=jax.tree.map(lambda leaf: leaf[index], self.memory))
 
     def discounts(self, discount: float) -> jax.Array:
         """Float32 [T, B]: `discount`, but 0 on the steps that ended an episode for good and where nothing was done."""

@@ -70,16 +70,7 @@ class VTrace(ActorCriticAgent):
 
     options: VTraceOptions
 
-    metric_names: ClassVar[tuple[str, ...]] = (
-        "loss",
-        "policy_loss",
-        "value_loss",
-        "entropy",
-        "barrier",
-        "value",
-        "ratio",
-        "grad_norm",
-    )
+    metric_names: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "ratio", "grad_norm")
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""

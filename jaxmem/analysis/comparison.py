@@ -166,10 +166,10 @@ def _by_task(groups: Sequence[Group]) -> dict[str, dict[str, Group]]:
 
 def notes_on(groups: Sequence[Group]) -> list[str]:
     """What a reader of the pictures should know: groups of a single seed, unfinished runs, and what no name tells."""
-    single = [group.label for group in groups if sum(run.config.get("seeds", 1) for run in group.runs) == 1]
+    single = [group.label for group in groups if group.seeds == 1]
     unfinished = [group.label for group in groups if not all(run.finished for run in group.runs)]
     notes = []
-    if any(1 < sum(run.config.get("seeds", 1) for run in group.runs) < ENOUGH_SEEDS for group in groups):
+    if any(1 < group.seeds < ENOUGH_SEEDS for group in groups):
         notes.append(f"intervals of fewer than {ENOUGH_SEEDS} seeds are too narrow: see `jaxmem.analysis.statistics`")
     if single:
         notes.append(f"no interval, since there is a single seed: {', '.join(single)}")

@@ -71,6 +71,11 @@ class Group:
     apart: bool = False
 
     @property
+    def seeds(self) -> int:
+        """How many there are in all runs."""
+        return sum(run.config.get("seeds", 1) for run in self.runs)
+
+    @property
     def label(self) -> str:
         """Task and algorithm."""
         return f"{self.task} {self.algorithm}"
