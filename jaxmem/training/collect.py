@@ -46,7 +46,9 @@ def collect(
         environment's episode metrics; NaN where it does not report one.
     """
     horizon = task.horizon
-    reset_key, plan_key, scan_key = jax.random.split(key, 3)
+    reset_key, scan_key = jax.random.split(key)
+    # Beside the split, so that runs without deviations draw what they drew before there were any.
+    plan_key = jax.random.fold_in(key, 0)
     obs, env_state = task.reset(reset_key, batch_size)
     action_space = task.env.action_space(task.params)
     deviations = deviations or Deviations(DeviationOptions(), horizon, action_space.n)
@@ -55,7 +57,8 @@ def collect(
     def step(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
         env_state, inputs, memory, alive = carry
         t, key = inputs_t
-        act_key, deviate_key, env_key = jax.random.split(key, 3)
+        act_key, env_key = jax.random.split(key)
+        deviate_key = jax.random.fold_in(key, 0)
         if mode == "random":
             action = jax.vmap(action_space.sample)(jax.random.split(act_key, batch_size))
             log_prob = jnp.full((batch_size,), -math.log(action_space.n), jnp.float32)

@@ -31,7 +31,8 @@ class OnPolicy:
 
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
         """Play, and pass over what was played: in each pass, a gradient step on each part of the rows."""
-        key, play_key, prepare_key, order_key, update_key = jax.random.split(run.key, 5)
+        key, play_key, update_key = jax.random.split(run.key, 3)
+        prepare_key, order_key = jax.random.split(jax.random.fold_in(run.key, 0))
         run, unroll = self._play(replace(run, key=key), play_key, progress)
         batch = self.agent.prepare(run.agent, unroll, prepare_key)
         updates, parts = self.loop.steps_on_latest, self.loop.minibatches
