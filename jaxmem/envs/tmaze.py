@@ -101,13 +101,18 @@ class TMaze(Environment[Any, Any]):
 
     Info:
         * `success`, float32: 1.0 on step T if y == goal_y, else 0.0.
+        * `oracle`, float32: 1.0 on step T if an observation was made at the oracle, else 0.0.
+        * `recalled`, float32: 1.0 on step T with both, else 0.0. Its mean over that of `oracle` is the accuracy at the
+          junction of those who have seen the cue; who has not can only guess.
         * `discount`, float32: 0.0 on step T, else 1.0.
+
+        `active` says whether `oracle` and `recalled` are among `episode_metrics`: in the passive maze they say nothing.
 
     State, params, layout:
         `TMazeState`, `TMazeParams`, `TMazeLayout`. `step_env` is deterministic; the key of a reset
         decides `goal_y` and nothing else.
 
-    Two mazes with the same flags are equal, so that compiled functions are shared among them.
+    Two mazes are equal whose flags are the same, but for `active`, so that compiled functions are shared among them.
 
     Raises:
         ConfigError: `expose_goal` without `expose_position`.
@@ -118,6 +123,8 @@ class TMaze(Environment[Any, Any]):
     expose_position: bool = False
     expose_goal: bool = False
     time_step: bool = False
+    # Of what is computed nothing depends on it.
+    active: bool = dataclasses.field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         check_exposure(self.expose_position, self.expose_goal)
@@ -131,6 +138,11 @@ class TMaze(Environment[Any, Any]):
     def name(self) -> str:
         """Name of the environment."""
         return "TMaze"
+
+    @property
+    def episode_metrics(self) -> tuple[str, ...]:
+        """What of `info` says how an episode went."""
+        return ("success", "oracle", "recalled") if self.active else ("success",)
 
     @property
     def num_actions(self) -> int:
@@ -188,6 +200,8 @@ class TMaze(Environment[Any, Any]):
         reward = jnp.where(done, jnp.where(right_goal, params.goal_reward, 0.0), late + distracted).astype(jnp.float32)
         info = {
             "success": (done & right_goal).astype(jnp.float32),
+            "oracle": (done & state.oracle_visited).astype(jnp.float32),
+            "recalled": (done & state.oracle_visited & right_goal).astype(jnp.float32),
             "discount": (~done).astype(jnp.float32),
         }
         return self._observe(state, shows_cue, params), state, reward, done, info

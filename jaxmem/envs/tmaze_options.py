@@ -52,7 +52,7 @@ class _TMazeOptions(EnvOptions):
             goal_reward=float(self.goal_reward),
             distract_reward=float(self.distract_reward),
         )
-        return TMaze(self.expose_position, self.expose_goal, self.time_step), params
+        return TMaze(self.expose_position, self.expose_goal, self.time_step, active=self._oracle_distance() > 0), params
 
     def spec(self) -> EnvSpec:
         """Horizon, memory and credit length in steps, by the definitions of Ni et al. 2023.

@@ -23,10 +23,11 @@ class DeviationOptions(Config):
 
     path: ClassVar[str] = "deviation"
 
-    kind: str = choice("none", ["none", "first", "any", "prefix", "extended"])
-    """random are: the first action; one, at any time; the first `steps`; one kept up for `steps`, at any time"""
+    kind: str = choice("none", ["none", "first", "any", "prefix", "extended", "each"])
+    """random are: the first action; one, at any time; the first `steps`; one kept up for `steps`, at any time; each
+    step's with the same chance, as with a fixed epsilon"""
     chance: float = number(0.5, 0, 1)
-    """share of the episodes that deviate"""
+    """share of the episodes that deviate; of the steps, with each"""
     time: str = choice("log_uniform", ["uniform", "log_uniform"])
     """how the step is drawn at which `any` and `extended` begin; log_uniform: early ones are likelier"""
     steps: int = integer(4, low=1)
@@ -76,9 +77,10 @@ class Deviations:
     num_actions: int
 
     def plan(self, key: jax.Array, rows: int) -> Any:
-        """The deviations of B episodes that begin: a `Plan`; nothing for the kind "none"."""
+        """The deviations of B episodes that begin: a `Plan`; nothing for the kinds "none" and "each"."""
         options = self.options
-        if options.kind == "none":
+        # With `each` nothing is planned: `apply` draws.
+        if options.kind in ("none", "each"):
             return ()
         chance_key, time_key, action_key = jax.random.split(key, 3)
         begin = jnp.zeros((rows,), jnp.int32)
@@ -104,12 +106,15 @@ class Deviations:
         """What is done in this `step` (or [B]) of the episodes instead of `action` [B], chosen with `log_prob` [B]."""
         if self.options.kind == "none":
             return Did(action, log_prob, jnp.zeros(action.shape, bool))
-        deviated = (plan.begin <= step) & (step < plan.end)
         drawn = jax.random.randint(key, action.shape, 0, self.num_actions)
-        other = jnp.where(plan.action == _EVERY_STEP_ANEW, drawn, plan.action)
-        # An extended action is drawn once; going on with it is sure.
-        repeats = (plan.action != _EVERY_STEP_ANEW) & (step > plan.begin)
-        likely = jnp.where(repeats, 0.0, -math.log(self.num_actions))
-        return Did(
-            jnp.where(deviated, other, action).astype(action.dtype), jnp.where(deviated, likely, log_prob), deviated
-        )
+        if self.options.kind == "each":
+            deviated = jax.random.bernoulli(jax.random.fold_in(key, 0), self.options.chance, action.shape)
+            other, likely = drawn, -math.log(self.num_actions)
+        else:
+            deviated = (plan.begin <= step) & (step < plan.end)
+            other = jnp.where(plan.action == _EVERY_STEP_ANEW, drawn, plan.action)
+            # An extended action is drawn once; going on with it is sure.
+            repeats = (plan.action != _EVERY_STEP_ANEW) & (step > plan.begin)
+            likely = jnp.where(repeats, 0.0, -math.log(self.num_actions))
+        action = jnp.where(deviated, other, action).astype(action.dtype)
+        return Did(action, jnp.where(deviated, likely, log_prob), deviated)

@@ -41,6 +41,30 @@ def test_success_is_told_on_the_last_step_only():
     assert play(env, params, -1, [RIGHT, UP, UP, UP])[2] == [0, 0, 0, 0]
 
 
+@pytest.mark.parametrize(
+    ("actions", "told"),
+    [
+        ([LEFT, RIGHT, RIGHT, UP], (1, 1, 1)),
+        ([LEFT, RIGHT, RIGHT, DOWN], (0, 1, 0)),
+        ([RIGHT, UP, DOWN, UP], (1, 0, 0)),
+        ([RIGHT, RIGHT, RIGHT, DOWN], (0, 0, 0)),
+    ],
+)
+def test_an_active_maze_tells_who_saw_the_oracle_and_who_used_it(actions, told):
+    env, params = envs.make("ActiveTMaze-v0", length=1)
+    assert envs.episode_metrics(env) == ("success", "oracle", "recalled")
+    _, state = env.reset_to(envs.TMazeLayout(1), params)
+    for step, action in enumerate(actions):
+        _, state, _, _, info = env.step_env(KEY, state, action, params)
+        said = tuple(float(info[name]) for name in envs.episode_metrics(env))
+        assert said == (told if step == 3 else (0, 0, 0))
+
+
+def test_a_passive_maze_tells_success_alone():
+    env, _ = envs.make("PassiveTMaze-v0", length=1)
+    assert envs.episode_metrics(env) == ("success",)
+
+
 def test_exposed_position_shows_the_cue_at_the_first_visit_only():
     env, params = envs.make("ActiveTMaze-v0", length=1, expose_position=True)
     obs, _, _ = play(env, params, -1, [LEFT, LEFT, RIGHT, RIGHT])

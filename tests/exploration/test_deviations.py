@@ -38,6 +38,7 @@ def test_none_is_what_the_agent_wants():
         (dict(kind="any", chance=0.8, time="uniform"), [0.1] * 8),
         (dict(kind="any", chance=1.0, time="log_uniform"), np.log((np.arange(8) + 2) / (np.arange(8) + 1)) / np.log(9)),
         (dict(kind="extended", chance=0.8, time="uniform", steps=2), [0.1] + [0.2] * 7),
+        (dict(kind="each", chance=0.2), [0.2] * 8),
         (dict(kind="first", chance=0.0), [0] * 8),
     ],
 )
@@ -45,7 +46,7 @@ def test_each_kind_has_its_times(options, share):
     actions, log_probs, deviated = played(**options)
     # Four standard errors of 20,000 episodes.
     np.testing.assert_allclose(deviated.mean(1), share, atol=4 * 0.5 / np.sqrt(ROWS))
-    assert (deviated.sum(0) <= options.get("steps", 1)).all()
+    assert options["kind"] == "each" or (deviated.sum(0) <= options.get("steps", 1)).all()
     if not deviated.any():
         return
     counts = np.bincount(actions[deviated], minlength=ACTIONS) / deviated.sum()
@@ -62,6 +63,12 @@ def test_an_extended_action_is_drawn_once_and_kept_up():
         assert len(set(actions[steps, row])) == 1
         np.testing.assert_allclose(log_probs[steps[0], row], -np.log(ACTIONS), rtol=1e-6)
         np.testing.assert_allclose(log_probs[steps[1:], row], 0)
+
+
+def test_each_step_deviates_on_its_own():
+    _, _, deviated = played(kind="each", chance=0.5)
+    # Of eight coins: their sum's variance is 2.
+    assert deviated.sum(0).var() == pytest.approx(2, rel=0.1)
 
 
 LOGITS, WORTH = jnp.array([2.0, 0.0, -3.0]), jnp.array([0.0, -1.0, 2.0])
