@@ -74,7 +74,16 @@ def add(replay: Replay, episodes: Episodes) -> Replay:
 
 def sample(replay: Replay, key: jax.Array, batch_size: int) -> Episodes:
     """Draw `batch_size` episodes uniformly, with replacement, from those stored; there must be at least one."""
-    rows = jax.random.randint(key, (batch_size,), 0, replay.size)
+    return take(replay, uniform_rows(replay, key, batch_size))
+
+
+def uniform_rows(replay: Replay, key: jax.Array, batch_size: int) -> jax.Array:
+    """Rows of `batch_size` episodes, int32 [B]: see `sample`."""
+    return jax.random.randint(key, (batch_size,), 0, replay.size)
+
+
+def take(replay: Replay, rows: jax.Array) -> Episodes:
+    """The episodes in `rows`, int32 [B]."""
     return jax.tree.map(lambda store, axis: jnp.moveaxis(store[rows], 0, axis), replay.data, _BATCH_AXIS)
 
 

@@ -58,9 +58,11 @@ class Program:
     def learner(self) -> OffPolicy | OnPolicy:
         """How one seed plays and learns."""
         agent: Any = self.agent
-        kind = OnPolicy if self.config.agent.on_policy else OffPolicy
-        actions = self.task.env.action_space(self.task.params).n
-        return kind(self.task, agent, self.config.loop, Deviations(self.config.deviation, self.task.horizon, actions))
+        task, config = self.task, self.config
+        deviations = Deviations(config.deviation, task.horizon, task.env.action_space(task.params).n)
+        if config.agent.on_policy:
+            return OnPolicy(task, agent, config.loop, deviations)
+        return OffPolicy(task, agent, config.loop, deviations, config.balance)
 
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)

@@ -1,6 +1,7 @@
 """Iterations of agents that learn from a replay: play whole episodes, store them, learn from stored ones."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import jax
@@ -10,7 +11,7 @@ from jaxmem import envs
 from jaxmem import replay as episode_replay
 from jaxmem.agents import AgentState, EpisodeAgent
 from jaxmem.exploration import Deviations
-from jaxmem.replay import Episodes
+from jaxmem.replay import BalanceOptions, Episodes, Replay
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.options import LoopOptions
 from jaxmem.training.state import Run, count_steps, count_updates, fresh
@@ -25,6 +26,7 @@ class OffPolicy:
     agent: EpisodeAgent
     loop: LoopOptions
     deviations: Deviations
+    balance: BalanceOptions
 
     def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
         """A run whose replay holds random episodes, from which first updates were made."""
@@ -63,12 +65,21 @@ class OffPolicy:
         sums = {name: jnp.sum(values) for name, values in outcome.items()}
         return count_steps(run, jnp.sum(episodes.length), episodes.length.shape[0], sums)
 
+    def _sampler(self, stored: Replay) -> Callable[[jax.Array], Episodes]:
+        """What draws the batch of an update; what it needs to know of the whole replay is computed here, once."""
+        size = self.agent.batch_size
+        if self.balance.share == 0:
+            return lambda key: episode_replay.sample(stored, key, size)
+        favoured = episode_replay.favoured(stored, self.balance)
+        return lambda key: episode_replay.sample_balanced(stored, favoured, key, size)
+
     def _update(self, run: Run, updates: jax.Array | int, key: jax.Array) -> Run:
+        sample = self._sampler(run.experience)
+
         def one(index: jax.Array, carry: tuple) -> tuple:
             agent, sums = carry
             sample_key, update_key = jax.random.split(jax.random.fold_in(key, index))
-            batch = episode_replay.sample(run.experience, sample_key, self.agent.batch_size)
-            agent, metrics = self.agent.update(agent, batch, update_key)
+            agent, metrics = self.agent.update(agent, sample(sample_key), update_key)
             return agent, jax.tree.map(jnp.add, sums, metrics)
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))

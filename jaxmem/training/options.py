@@ -13,6 +13,7 @@ from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
 from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import NetworkOptions
+from jaxmem.replay import BalanceOptions
 
 _MAX_STEPS = 2**31 - 1
 
@@ -108,6 +109,8 @@ class RunConfig(Config):
     """the training loop"""
     deviation: DeviationOptions = dataclasses.field(default_factory=DeviationOptions)
     """what training episodes do that the agent does not want"""
+    balance: BalanceOptions = dataclasses.field(default_factory=BalanceOptions)
+    """which stored episodes are learned from more often than others"""
     seeds: int = integer(1, low=1)
     """independent runs, trained side by side in one program"""
     seed: int = integer(0, low=0, high=2**32 - 1)
@@ -122,6 +125,8 @@ class RunConfig(Config):
         parts, rows = self.loop.minibatches, self.loop.collect
         if parts > 1 and not self.agent.on_policy:
             raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")
+        if self.balance.share > 0 and self.agent.on_policy:
+            raise ConfigError(f"balance.share is {self.balance.share}: {self.agent.name} has no replay, allowed is 0")
         if rows % parts:
             raise ConfigError(f"loop.minibatches is {parts}: allowed is a divisor of loop.collect = {rows}")
 
@@ -146,7 +151,9 @@ class RunConfig(Config):
             env, core, agent = dict(data.pop("env")), dict(data.pop("core")), dict(data.pop("agent"))
             network = replace(NetworkOptions(), **_tuples(data.pop("network")))
             loop = replace(LoopOptions(), **data.pop("loop"))
+            # Runs that were written before there was such a field have none of it.
             deviation = replace(DeviationOptions(), **data.pop("deviation", {}))
+            balance = replace(BalanceOptions(), **data.pop("balance", {}))
             return RunConfig(
                 env=envs.options(env.pop("id"), **_tuples(env)),
                 core=cores.options(core.pop("name"), **_tuples(core)),
@@ -154,6 +161,7 @@ class RunConfig(Config):
                 network=network,
                 loop=loop,
                 deviation=deviation,
+                balance=balance,
                 **data,
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -49,6 +49,14 @@ def test_a_run_of_a_users_parts_asks_for_the_file_that_registers_them(part: str,
         RunConfig.from_json(data)
 
 
+def test_a_configuration_from_before_there_were_some_groups_has_none_of_them():
+    config = SHIPPED["quickstart"].config()
+    data = config.to_json()
+    for group in ("deviation", "balance"):
+        del data[group]
+    assert RunConfig.from_json(data) == config
+
+
 def test_version_is_the_same_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert metadata.version("jaxmem") == jaxmem.__version__ == version

@@ -1,6 +1,7 @@
 """One compiled loop: bookkeeping, determinism, independence of seeds, evaluation that only reads."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from support import assert_same_bits, plain, small_config
 
 from jaxmem import agents, envs
+from jaxmem.replay import BalanceOptions
 from jaxmem.training import LoopOptions
 from jaxmem.training.loop import Program
 
@@ -93,6 +95,17 @@ def test_updates_follow_the_steps_really_taken_where_episodes_end_early():
     after = jax.jit(program.iterate)(run, 1)
     gained = int(after.env_steps[0]) - steps
     assert int(after.updates[0]) - updates == -(-gained // 2)
+
+
+def test_a_balanced_batch_is_what_an_update_gets(fresh):
+    """Of a run's random episodes, the one that is made the only success is half of each batch."""
+    config = small_config(balance=BalanceOptions(share=0.5))
+    stored = jax.tree.map(lambda leaf: leaf[0], fresh.experience)
+    stored = replace(stored, data=replace(stored.data, reward=stored.data.reward.at[3, 0].set(10)))
+    learner: Any = Program(config).learner
+    returns = learner._sampler(stored)(jax.random.key(0)).returns
+    assert returns.shape == (4,)
+    assert (returns[:2] > 5).all()
 
 
 @pytest.mark.parametrize("core", ["lstm", "gru", "mlp"])
