@@ -10,6 +10,9 @@ from jaxmem.config import choice, integer, number
 from jaxmem.cores.linear_scan import SCANS, linear_scan
 from jaxmem.cores.protocol import Core
 
+BLOCKS = ("gated", "bare")
+"""What stands around a linear recurrence: see `Block` and `BareBlock`."""
+
 
 class LinearLayer(nn.Module):
     """A recurrence `h_t = decay_t * h_{t-1} + drive_t` whose decay and drive depend on the input alone.
@@ -65,6 +68,24 @@ class Block(nn.Module):
         return x + value * nn.sigmoid(gate)
 
 
+class BareBlock(nn.Module):
+    """A linear recurrence and nothing else: what it reads is the output.
+
+    Of one such layer the output is linear in all that was seen, so that what is worked out from it is the head's task.
+    """
+
+    layer: LinearLayer
+
+    def before(self, x: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Inputs [M, width] -> the same, decay, drive."""
+        return x, *self.layer.drive(x)
+
+    def after(self, x: jax.Array, normed: jax.Array, hidden: jax.Array) -> jax.Array:
+        """Inputs [M, width], twice, and the states [M, units] -> what is read, [M, width]."""
+        del x
+        return self.layer.read(hidden, normed)
+
+
 class LinearCore(Core):
     """A linear embedding and a stack of blocks; the state is a tuple with one [B, units] a layer.
 
@@ -74,12 +95,14 @@ class LinearCore(Core):
         reach: longest time constant at first, as a multiple of `max_length`, where time constants are spread.
         scan: associative (in parallel over time), sequential (one step after the other; the faster one on CPUs), or
             auto, which takes the faster one.
+        block: what is around each recurrence: gated (norm, GELU, gated linear unit, sum) or bare (nothing).
     """
 
     layers: int = integer(1, low=1)
     state_width: int | None = integer(None, low=1, optional=True)
     reach: float = number(2.0, low=1.0)
     scan: str = choice("auto", SCANS)
+    block: str = choice("gated", BLOCKS)
 
     @property
     def units(self) -> int:
@@ -99,7 +122,10 @@ class LinearCore(Core):
         """Embedding and blocks, lowest first."""
         self.embed = nn.Dense(self.width, dtype=self.dtype)
         longest = self.reach * self.max_length
-        self.blocks = [Block(self.make_layer(longest), self.width, self.dtype) for _ in range(self.layers)]
+        self.blocks = [self._block(self.make_layer(longest)) for _ in range(self.layers)]
+
+    def _block(self, layer: LinearLayer) -> Block | BareBlock:
+        return BareBlock(layer) if self.block == "bare" else Block(layer, self.width, self.dtype)
 
     def initial_state(self, batch_size: int) -> tuple[jax.Array, ...]:
         """Zeros for every layer."""

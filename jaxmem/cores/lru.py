@@ -82,6 +82,7 @@ class LRU(LinearCore):
         reach: longest time constant at first, as a multiple of `max_length`, where time constants are spread.
         scan: associative (in parallel over time), sequential (one step after the other; the faster one on CPUs), or
             auto, which takes the faster one.
+        block: what is around each recurrence: gated (norm, GELU, gated linear unit, sum) or bare (nothing).
         spectrum: spread (log-uniform time constants) or ring (the paper's).
         r_min: inner radius of the ring.
         r_max: outer radius of the ring.

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.config import choice
+from jaxmem.config import ConfigError, choice
 from jaxmem.cores.linear import LinearCore, LinearLayer, log_time_constants
 
 
@@ -56,6 +56,7 @@ class MinGRU(LinearCore):
         reach: longest time constant at first, as a multiple of `max_length`, where time constants are spread.
         scan: associative (in parallel over time), sequential (one step after the other; the faster one on CPUs), or
             auto, which takes the faster one.
+        block: what is around each recurrence: gated (norm, GELU, gated linear unit, sum) or bare (nothing).
         gates: initial biases of the update gates: spread (time constants at an input of zero are log-uniform from 1 to
             `reach` times `max_length` steps, after the chrono initialisation of Tallec & Ollivier 2018) or zero.
         candidate: linear, or positive as the paper's form in log-space needs it.
@@ -63,6 +64,14 @@ class MinGRU(LinearCore):
 
     gates: str = choice("spread", ["spread", "zero"])
     candidate: str = choice("linear", ["linear", "positive"])
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.block == "bare" and self.units != self.width:
+            raise ConfigError(
+                f"core.state_width is {self.state_width}: with core.block bare the state is the output, allowed is "
+                f"core.width = {self.width}"
+            )
 
     def make_layer(self, longest: float) -> MinGRULayer:
         """A new layer of the stack."""

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.cores import Core
@@ -14,11 +15,17 @@ from jaxmem.networks.inputs import Inputs
 class Trunk(nn.Module):
     """`core(embedding(inputs))`: the part of a network that sees and remembers.
 
-    The three methods are the core's, on `Inputs` instead of vectors; features are [..., width of the core].
+    The three methods are the core's, on `Inputs` instead of vectors; features are [..., D].
+
+    Attributes:
+        embedding: sees.
+        core: remembers.
+        skip: whether features are the core's output and the embedding beside it, or the core's output alone.
     """
 
     embedding: Embedding
     core: Core
+    skip: bool = False
 
     def initial_state(self, batch_size: int) -> Any:
         """The core's state before anything was seen; needs no parameters."""
@@ -26,14 +33,20 @@ class Trunk(nn.Module):
 
     def step(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
         """One step of B rows: inputs [B, ...], start [B] -> (state, features [B, D])."""
-        return self.core.step(state, self.embedding(inputs), start, deterministic)
+        x = self.embedding(inputs)
+        state, y = self.core.step(state, x, start, deterministic)
+        return state, self._features(x, y)
 
     def unroll(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
         """T steps of B rows: inputs [T, B, ...], start [T, B] -> (state, [T, B, D]); None is the first state."""
         # Steps and rows share one axis around the core: XLA's CPU backend is slow with the weight gradients of two.
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
         x = self.embedding(flat).reshape(*start.shape, -1)
-        return self.core.unroll(state, x, start, deterministic)
+        state, y = self.core.unroll(state, x, start, deterministic)
+        return state, self._features(x, y)
+
+    def _features(self, x: jax.Array, y: jax.Array) -> jax.Array:
+        return jnp.concatenate([x, y], axis=-1) if self.skip else y
 
 
 class MemoryNet(nn.Module):

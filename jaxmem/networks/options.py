@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from jaxmem.config import Config, ConfigError, choice, integer, integers
+from jaxmem.config import Config, ConfigError, choice, flag, integer, integers
 from jaxmem.cores import CoreOptions
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.heads import MLPHead
@@ -33,6 +33,8 @@ class NetworkOptions(Config):
     """width of the previous action's embedding; 0 leaves it out"""
     reward_embed: int = integer(0, low=0)
     """width of the previous reward's embedding; 0 leaves it out"""
+    skip: bool = flag(False)
+    """heads read the embedding beside the core's output, so that memory need not carry what is seen now"""
     head: tuple[int, ...] = integers((256, 256), low=1)
     """widths of the head's hidden layers"""
     dtype: str = choice("float32", ["float32", "bfloat16"])
@@ -121,7 +123,7 @@ class NetworkParts:
             cnn=self.cnn,
             dtype=self.dtype,
         )
-        return Trunk(embedding=embedding, core=self.core())
+        return Trunk(embedding=embedding, core=self.core(), skip=options.skip)
 
     def head(self, last_bound: float = 3e-3, outputs: int | None = None) -> MLPHead:
         """A read-out, by default with one output an action; its last layer starts uniform in +-`last_bound`."""

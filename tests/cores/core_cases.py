@@ -38,7 +38,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lstm-deep": ("lstm", {"layers": 2, "forget_bias": 1.0}),
     "gru-deep": ("gru", {"layers": 2}),
     "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),
-    "lru-real": ("lru", {"max_phase": 0.0}),
+    "lru-bare": ("lru", {"max_phase": 0.0, "block": "bare"}),
     "mingru-deep": ("mingru", {"layers": 2, "state_width": 5, "candidate": "positive", "scan": "associative"}),
     # Segments so short that there are borders.
     "rmt": ("rmt", {"segment": 3, "tokens": 2}),

@@ -136,11 +136,28 @@ def positive_mingru(params, x):
     return 1 - z, z * np.where(n >= 0, n + 0.5, sigmoid(n)), lambda h: h.real
 
 
+def bare(block, cell, stream, start):
+    """The recurrence alone, on the embedded inputs."""
+    decay, drive, read = cell(block["layer"], stream)
+    return read(naive(decay, drive, start, np.zeros((BATCH, decay.shape[-1]))))
+
+
+def gated(block, cell, stream, start):
+    """Norm, recurrence, GELU, gated linear unit and sum."""
+    normed = stream - stream.mean(-1, keepdims=True)
+    normed /= np.sqrt((normed**2).mean(-1, keepdims=True) + 1e-6)
+    z = bare(block, cell, normed * block["norm"]["scale"] + block["norm"]["bias"], start)
+    z = z / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
+    value, gate = np.split(dense(block["gated"], z), 2, axis=-1)
+    return stream + value * sigmoid(gate)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "cell"),
     [
         ("lru", {}, lru),
         ("lru", {"max_phase": 0.0}, real_lru),
+        ("lru", {"max_phase": 0.0, "block": "bare"}, real_lru),
         ("mingru", {}, mingru),
         ("mingru", {"candidate": "positive"}, positive_mingru),
     ],
@@ -155,15 +172,8 @@ def test_equals_the_equations(name, options, cell):
     y = unroll(core, params, None, *inputs)[1]
 
     p = jax.tree.map(lambda p: np.asarray(p, np.float64), params["params"])
-    block, stream = p["blocks_0"], dense(p["embed"], x)
-    normed = stream - stream.mean(-1, keepdims=True)
-    normed /= np.sqrt((normed**2).mean(-1, keepdims=True) + 1e-6)
-    normed = normed * block["norm"]["scale"] + block["norm"]["bias"]
-    decay, drive, read = cell(block["layer"], normed)
-    z = read(naive(decay, drive, start, np.zeros((BATCH, UNITS))))
-    z = z / 2 * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3)))
-    value, gate = np.split(dense(block["gated"], z), 2, axis=-1)
-    np.testing.assert_allclose(y, stream + value * sigmoid(gate), rtol=0, atol=1e-5)
+    block = bare if options.get("block") == "bare" else gated
+    np.testing.assert_allclose(y, block(p["blocks_0"], cell, dense(p["embed"], x), start), rtol=0, atol=1e-5)
 
 
 def layer(name, width=4, max_length=100, **options):
@@ -227,3 +237,13 @@ def test_gradients_are_finite_over_long_episodes(name):
 def test_the_ring_needs_an_inside():
     with pytest.raises(ConfigError, match=r"^core.r_min is 0.9: allowed is a number < core.r_max = 0.5$"):
         cores.options("lru", r_min=0.9, r_max=0.5)
+
+
+def test_a_bare_mingru_shows_its_state():
+    with pytest.raises(ConfigError, match="core.state_width is 5: .* allowed is core.width = 4"):
+        cores.make("mingru", 4, TIME, state_width=5, block="bare")
+    core = cores.make("mingru", 4, TIME, block="bare")
+    x, start = jnp.ones((TIME, 2, 3)), jnp.zeros((TIME, 2), bool)
+    params = core.init(jax.random.key(0), None, x, start, method="unroll")
+    (state,), y = unroll(core, params, None, x, start)
+    np.testing.assert_array_equal(y[-1], state)
