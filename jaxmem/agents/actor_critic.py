@@ -7,16 +7,16 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params, PolicyAgent, gradient_step, init_state
+from jaxmem.agents.base import AgentOptions, AgentState, Metrics, NetAgent, Params, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
-from jaxmem.exploration import DEVIATION_WEIGHTS
+from jaxmem.exploration import DEVIATION_WEIGHTS, ExplorationOptions
 from jaxmem.losses import entropy, log_barrier, masked_mean, taken
 from jaxmem.networks import NetworkParts, PolicyValue
 
 
 @dataclass(frozen=True)
-class ActorCriticOptions(AgentOptions):
+class ActorCriticOptions(ExplorationOptions, AgentOptions):
     """Fields with the same default in all of them; the others stand in each algorithm's own options."""
 
     on_policy: ClassVar[bool] = True
@@ -40,7 +40,7 @@ class ActorCriticOptions(AgentOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class ActorCriticAgent(PolicyAgent):
+class ActorCriticAgent(NetAgent):
     """A policy and a value on one trunk, and one gradient step of `loss`, which subclasses give."""
 
     options: Any

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import jax
@@ -12,6 +13,7 @@ from flax import struct
 
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import Config, text
+from jaxmem.exploration import GREEDY, Exploration
 from jaxmem.losses import taken
 from jaxmem.networks import Inputs, NetworkParts
 from jaxmem.replay import Episodes
@@ -93,6 +95,26 @@ class Agent(Protocol):
         """
         ...
 
+    def behaviour(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, jax.Array]:
+        """How likely `act`, given the same, is to choose each action; with dropout, under that key's masks.
+
+        Args:
+            state: as for `act`, and so are all others.
+
+        Returns:
+            The new memory, and log-probabilities of all actions, float32 [B, A]: -inf where one is never chosen.
+        """
+        ...
+
 
 class EpisodeAgent(Agent, Protocol):
     """An agent that learns from whole episodes, whoever played them."""
@@ -161,34 +183,29 @@ class AgentOptions(Config):
 
 @dataclass(frozen=True, eq=False)
 class NetAgent:
-    """What agents with one network for all they do share: its memory, and a step of it.
+    """What agents with one network for all they do share: its memory, a step of it, and how they act by that.
 
     Attributes:
-        options: the algorithm's options.
-        net: a network with `initial_state`, `step` and `unroll`; a step gives what actions are chosen by.
+        options: the algorithm's options, which are `ExplorationOptions` too and say whether there is `act_dropout`.
+        net: a network with `initial_state`, `step` and `unroll`; a step gives preferences among actions, float [B, A]:
+            a policy's logits or a Q-function's values.
         example: inputs of one row, to initialise parameters with.
+        horizon: the most steps of an episode.
     """
 
     options: Any
     net: Any
     example: Inputs
+    horizon: int
+
+    @cached_property
+    def exploration(self) -> Exploration:
+        """How it acts while it explores."""
+        return self.options.exploration(self.horizon)
 
     def initial_carry(self, batch_size: int) -> Carry:
         """See `Agent.initial_carry`."""
         return self.net.initial_state(batch_size)
-
-    def _step(
-        self, state: AgentState, carry: Carry, inputs: Inputs, start: jax.Array, key: jax.Array, explore: bool
-    ) -> tuple[Carry, jax.Array]:
-        """The network's step, with dropout where the options want it while exploring."""
-        deterministic = not (explore and self.options.act_dropout)
-        rngs = {"dropout": key}
-        return self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
-
-
-@dataclass(frozen=True, eq=False)
-class PolicyAgent(NetAgent):
-    """What agents share whose network's step gives the logits of a policy [B, A]: how they act."""
 
     def act(
         self,
@@ -200,26 +217,35 @@ class PolicyAgent(NetAgent):
         progress: jax.Array | float,
         explore: bool,
     ) -> tuple[Carry, Decision]:
-        """Draw actions from the policy if `explore`, else take its likeliest, without dropout; see `Agent.act`."""
-        dropout_key, action_key = jax.random.split(key)
-        carry, logits = self._step(state, carry, inputs, start, dropout_key, explore)
-        return carry, drawn(logits, action_key) if explore else likeliest(logits)
+        """Actions by `exploration` if `explore`, else the best ones, without dropout; see `Agent.act`."""
+        carry, preferences, keys = self._step(state, carry, inputs, start, key, explore)
+        exploration = self.exploration if explore else GREEDY
+        action = exploration.draw(preferences, progress, keys)
+        return carry, Decision(action, taken(exploration.log_probs(preferences, progress), action))
 
+    def behaviour(
+        self,
+        state: AgentState,
+        carry: Carry,
+        inputs: Inputs,
+        start: jax.Array,
+        key: jax.Array,
+        progress: jax.Array | float,
+        explore: bool,
+    ) -> tuple[Carry, jax.Array]:
+        """See `Agent.behaviour`."""
+        carry, preferences, _ = self._step(state, carry, inputs, start, key, explore)
+        return carry, (self.exploration if explore else GREEDY).log_probs(preferences, progress)
 
-def sure(action: jax.Array) -> Decision:
-    """A choice [B] that was made with probability 1."""
-    return Decision(action, jnp.zeros(action.shape, jnp.float32))
-
-
-def likeliest(logits: jax.Array) -> Decision:
-    """The action with the greatest of float logits [B, A]."""
-    return sure(jnp.argmax(logits, axis=-1).astype(jnp.int32))
-
-
-def drawn(logits: jax.Array, key: jax.Array) -> Decision:
-    """An action drawn from a policy's float logits [B, A]."""
-    action = jax.random.categorical(key, logits).astype(jnp.int32)
-    return Decision(action, taken(jax.nn.log_softmax(logits), action))
+    def _step(
+        self, state: AgentState, carry: Carry, inputs: Inputs, start: jax.Array, key: jax.Array, explore: bool
+    ) -> tuple[Carry, jax.Array, jax.Array]:
+        """The network's step, with dropout where the options want it while exploring; and keys to draw with."""
+        keys = jax.random.split(key, 1 + self.exploration.num_keys)
+        deterministic = not (explore and self.options.act_dropout)
+        rngs = {"dropout": keys[0]}
+        carry, preferences = self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+        return carry, preferences, keys[1:]
 
 
 def clipped(optimizer: optax.GradientTransformation, max_grad_norm: float | None) -> optax.GradientTransformation:

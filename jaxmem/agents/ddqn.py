@@ -11,24 +11,22 @@ import optax
 from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
-    Carry,
-    Decision,
     Metrics,
     NetAgent,
     Params,
     clipped,
     gradient_step,
     init_state,
-    sure,
 )
 from jaxmem.config import choice, flag, integer, number
+from jaxmem.exploration import ExplorationOptions
 from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean, taken
 from jaxmem.networks import Inputs, MemoryNet, NetworkParts, episode_inputs
 from jaxmem.replay import Episodes
 
 
 @dataclass(frozen=True)
-class DoubleDQNOptions(AgentOptions):
+class DoubleDQNOptions(ExplorationOptions, AgentOptions):
     """Double DQN; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the T-Mazes.
 
     Their code leaves its networks in training mode while it collects data and while it computes targets, so
@@ -56,8 +54,10 @@ class DoubleDQNOptions(AgentOptions):
     """chance of a random action at the first step of training"""
     epsilon_end: float | None = number(None, 0, 1, optional=True)
     """chance of a random action in the end; none is one over the horizon"""
-    epsilon_fraction: float = number(0.1, 0, 1)
-    """share of the planned steps over which it falls linearly"""
+    act_temperature_start: float = number(0.0, 0)
+    """what values are divided by before a softmax draws from them, at first; 0 takes the best action"""
+    act_temperature_end: float = number(0.0, 0)
+    """what values are divided by in the end"""
     act_dropout: bool = flag(True)
     """dropout while collecting"""
     target_dropout: bool = flag(True)
@@ -79,7 +79,6 @@ class DoubleDQN(NetAgent):
 
     options: DoubleDQNOptions
     net: MemoryNet
-    horizon: int
 
     metric_names: ClassVar[tuple[str, ...]] = ("loss", "q", "grad_norm")
 
@@ -95,36 +94,6 @@ class DoubleDQN(NetAgent):
     def init(self, key: jax.Array) -> AgentState:
         """See `Agent.init`."""
         return init_state(self.net, self._optimizer, self.example, key)
-
-    def epsilon(self, progress: jax.Array | float) -> jax.Array:
-        """Chance of a random action, a float scalar, when the share `progress` of training is done."""
-        options = self.options
-        end = 1 / self.horizon if options.epsilon_end is None else options.epsilon_end
-        share = jnp.clip(progress / max(options.epsilon_fraction, 1e-9), 0, 1)
-        return options.epsilon_start + share * (end - options.epsilon_start)
-
-    def act(
-        self,
-        state: AgentState,
-        carry: Carry,
-        inputs: Inputs,
-        start: jax.Array,
-        key: jax.Array,
-        progress: jax.Array | float,
-        explore: bool,
-    ) -> tuple[Carry, Decision]:
-        """Epsilon-greedy actions if `explore`, else greedy ones without dropout; see `Agent.act`."""
-        dropout_key, random_key, action_key = jax.random.split(key, 3)
-        carry, q = self._step(state, carry, inputs, start, dropout_key, explore)
-        greedy = jnp.argmax(q, axis=-1).astype(jnp.int32)
-        if not explore:
-            return carry, sure(greedy)
-        epsilon = self.epsilon(progress)
-        is_random = jax.random.bernoulli(random_key, epsilon, greedy.shape)
-        uniform = jax.random.randint(action_key, greedy.shape, 0, q.shape[-1])
-        action = jnp.where(is_random, uniform, greedy)
-        probability = epsilon / q.shape[-1] + (1 - epsilon) * (action == greedy)
-        return carry, Decision(action, jnp.log(probability))
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
         """One gradient step; see `EpisodeAgent.update`."""

@@ -50,7 +50,7 @@ class PPOOptions(ActorCriticOptions):
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "PPO":
         """See `AgentOptions.make`."""
-        return PPO(self, self.network(parts), example)
+        return PPO(self, self.network(parts), example, horizon)
 
 
 @struct.dataclass
@@ -86,6 +86,19 @@ class PPO(ActorCriticAgent):
     Advantages and value targets are made once an iteration, by the policy and the values before the first update
     (Schulman et al. 2016, arXiv:1506.02438). Loss, over all steps in which something was done:
     `losses.clipped_ratio_loss`, `losses.clipped_value_loss`, the policy's entropy and its log barrier.
+
+    It takes its steps for the old policy's own, unless a deviation chose them, or the options explore: an epsilon above
+    0, or a temperature that is not 1. Then importance ratios r, of the old policy's probabilities to those that were
+    recorded, correct for it:
+
+    * A step's part of the policy's loss is weighted by r. Unbiased, as long as every action of the policy can be drawn:
+      given the advantages, its expectation is that of a step which the policy itself has chosen. With an epsilon below
+      1 at temperature 1, r is at most 1 / (1 - epsilon); a low temperature makes r large and rare, and at temperature 0
+      without an epsilon nothing is learned of any action but the best.
+    * Targets and advantages are V-trace's, with min(1, r). Biased: values are those of a policy proportional to
+      min(b, pi), between the behaviour b and the policy pi (Espeholt et al. 2018, arXiv:1802.01561, section 4).
+
+    Entropy, barrier and value loss are means over the states that were played, under any behaviour.
     """
 
     options: PPOOptions
@@ -100,23 +113,28 @@ class PPO(ActorCriticAgent):
         """See `UnrollAgent.prepare`: old values, targets and advantages."""
         options = self.options
         _, log_prob, value = self.outputs(state.params, unroll, key)
-        # Where the policy chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
+        # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
+        explored = unroll.deviated | (not self.exploration.is_policy)
         targets = partial(vtrace, lambda_=options.td_lambda)
         target, advantage = jax.vmap(targets, in_axes=1, out_axes=1)(
             value[:-1],
             value[1:],
             clip_rewards(unroll.reward, options.reward_clip),
             unroll.discounts(options.discount),
-            jnp.where(unroll.deviated, ratio, unroll.mask.astype(jnp.float32)),
+            jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
         if options.normalize_over == "iteration":
             advantage = normalized(advantage, unroll.mask)
-        weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), 1)
+        weight = jnp.where(explored, ratio, 1)
+        weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), weight)
         return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight)
 
     def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """The loss of `params` on the steps of some rows, and metrics; `kl` is from the old policy to the new one."""
+        """The loss of `params` on the steps of some rows, and metrics.
+
+        `kl` is an estimate of that from the old policy to the new one, where the actions are the old policy's own.
+        """
         options, mask, advantage = self.options, batch.steps.mask, batch.advantage
         logits, log_prob, value = self.outputs(params, batch.steps, key)
         if options.normalize_over == "minibatch":

@@ -9,6 +9,7 @@ from jaxmem.agents.ppo import PPOOptions
 from jaxmem.agents.sac_discrete import SACDiscreteOptions
 from jaxmem.agents.vtrace import VTraceOptions
 from jaxmem.config import ConfigError, lookup, replace
+from jaxmem.exploration import ExplorationOptions
 
 _AGENTS: dict[str, type[AgentOptions]] = {}
 
@@ -50,7 +51,8 @@ def exchange(options: AgentOptions, name: str) -> AgentOptions:
     """The options of algorithm `name`, with the values that `options` has for fields that both have.
 
     Between an algorithm that learns from a replay and one that does not, the discount alone is carried over: step
-    sizes, clips and the like were chosen for other losses.
+    sizes, clips and the like were chosen for other losses. How to explore is carried over between algorithms alone that
+    explore alike by default: what suits values does not suit policies.
 
     Raises:
         ConfigError: for an unknown name.
@@ -59,4 +61,8 @@ def exchange(options: AgentOptions, name: str) -> AgentOptions:
     shared = {field.name for field in fields(other)} & {field.name for field in fields(options)} - {"name"}
     if other.on_policy != options.on_policy:
         shared &= {"discount"}
+    exploring = {field.name for field in fields(ExplorationOptions)} & shared
+    default = type(options)()
+    if any(getattr(other, field) != getattr(default, field) for field in exploring):
+        shared -= exploring
     return replace(other, **{field: getattr(options, field) for field in shared})

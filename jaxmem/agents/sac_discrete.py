@@ -13,13 +13,14 @@ from jaxmem.agents.base import (
     AgentOptions,
     AgentState,
     Metrics,
+    NetAgent,
     Params,
-    PolicyAgent,
     clipped,
     gradient_step,
     init_state,
 )
 from jaxmem.config import choice, flag, integer, number
+from jaxmem.exploration import ExplorationOptions
 from jaxmem.losses import entropy, masked_mean, sac_policy_loss, soft_lambda_returns, taken, temperature_loss
 from jaxmem.networks import ActorCritic, Inputs, NetworkParts, episode_inputs
 from jaxmem.replay import Episodes
@@ -30,7 +31,7 @@ _POLICY_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
-class SACDiscreteOptions(AgentOptions):
+class SACDiscreteOptions(ExplorationOptions, AgentOptions):
     """SAC-Discrete; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the pixel tasks.
 
     Their temperature is fixed; the fields of a learned one are ours, and it starts from `temperature`.
@@ -79,11 +80,11 @@ class SACDiscreteOptions(AgentOptions):
             critic_trunk=None if self.shared else parts.trunk(),
             log_temperature=math.log(self.temperature) if self.learn_temperature else None,
         )
-        return SACDiscrete(self, net, example, parts.num_actions)
+        return SACDiscrete(self, net, example, horizon, parts.num_actions)
 
 
 @dataclass(frozen=True, eq=False)
-class SACDiscrete(PolicyAgent):
+class SACDiscrete(NetAgent):
     """Soft actor-critic (Haarnoja et al. 2018, arXiv:1801.01290) for discrete actions (Christodoulou 2019).
 
     Loss: means over the valid steps of a batch of episodes of half the sum of both critics' squared errors against

@@ -57,7 +57,7 @@ class VTraceOptions(ActorCriticOptions):
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "VTrace":
         """See `AgentOptions.make`."""
-        return VTrace(self, self.network(parts), example)
+        return VTrace(self, self.network(parts), example, horizon)
 
 
 @dataclass(frozen=True, eq=False)

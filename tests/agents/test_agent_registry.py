@@ -1,6 +1,7 @@
 """Agents by name, and one exchanged for another."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,19 @@ def test_an_exchanged_agent_keeps_what_both_have():
     assert other == agents.options("sac_discrete", learning_rate=0.5, td_lambda=0.7)
     assert agents.exchange(other, "ddqn") == agents.options("ddqn", learning_rate=0.5, td_lambda=0.7)
     assert agents.exchange(ddqn, "ddqn") == ddqn
+    # Between policies, how they explore is kept as well.
+    exploring = agents.options("vtrace", epsilon_start=0.5, act_temperature_end=2.0)
+    kept: Any = agents.exchange(exploring, "ppo")
+    assert (kept.epsilon_start, kept.act_temperature_end) == (0.5, 2.0)
+
+
+def test_fields_of_one_name_have_one_type():
+    """Else a value that one algorithm takes could not be carried over to another."""
+    types: dict[str, set[Any]] = {}
+    for name in ("ddqn", "sac_discrete", "vtrace", "ppo"):
+        for field in fields(agents.options(name)):
+            types.setdefault(field.name, set()).add(field.type)
+    assert {name: kinds for name, kinds in types.items() if len(kinds) > 1} == {}
 
 
 def test_unknown_names_say_what_there_is():

@@ -135,9 +135,11 @@ def test_epsilon_falls_over_the_first_tenth_to_one_over_the_horizon():
     agent = make_agent()
     progress = jnp.array([0.0, 0.05, 0.1, 0.5, 1.0])
     middle = (1 + 1 / STEPS) / 2
-    np.testing.assert_allclose(agent.epsilon(progress), [1, middle, 1 / STEPS, 1 / STEPS, 1 / STEPS], rtol=1e-6)
+    np.testing.assert_allclose(
+        agent.exploration.epsilon.at(progress), [1, middle, 1 / STEPS, 1 / STEPS, 1 / STEPS], rtol=1e-6
+    )
     chosen = make_agent(epsilon_start=0.4, epsilon_end=0.2, epsilon_fraction=1.0)
-    np.testing.assert_allclose(chosen.epsilon(progress), [0.4, 0.39, 0.38, 0.3, 0.2], rtol=1e-5)
+    np.testing.assert_allclose(chosen.exploration.epsilon.at(progress), [0.4, 0.39, 0.38, 0.3, 0.2], rtol=1e-5)
 
 
 def test_acting_is_greedy_or_explores_at_the_rate_of_epsilon():

@@ -10,9 +10,11 @@ import numpy as np
 import optax
 import pytest
 from core_cases import QUICK
-from unroll_cases import LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
+from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
+from jaxmem.agents import Unroll
 from jaxmem.agents.ppo import PPOBatch
+from jaxmem.networks import first_inputs
 
 AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_over="off")
 KEY = jax.random.key(0)
@@ -161,3 +163,57 @@ def test_what_a_deviation_chose_has_a_weight_and_lets_no_more_through_than_it_wo
     np.testing.assert_allclose(batch.target[2] - batch.value[2], 0.5 * (plain.target[2] - plain.value[2]), rtol=1e-4)
     np.testing.assert_array_equal(batch.advantage[3:], plain.advantage[3:])
     assert (np.asarray(batch.advantage[:2]) != np.asarray(plain.advantage[:2])).all()
+
+
+@pytest.mark.parametrize(
+    ("epsilon", "temperature"), [(0.6, 1.0), (0.0, 2.0), (0.2, 0.5), (0.1, 0.0), (0.0, 0.0)], ids=str
+)
+def test_what_a_bandit_teaches_while_exploring(epsilon, temperature):
+    """By enumeration, weighted with the behaviour: the policy's gradient is unbiased where every action can be drawn.
+
+    Of what cannot be, nothing is learned. Targets are biased to the policy proportional to min(behaviour, policy).
+    """
+    schedules = dict(epsilon_start=epsilon, epsilon_end=epsilon)
+    schedules |= dict(act_temperature_start=temperature, act_temperature_end=temperature)
+    agent = make_agent("ppo", core="mlp", normalize_over="off", **schedules)
+    state, worth = random_state(agent), jnp.array([0.0, -1.0, 2.0])
+    action, ones = jnp.arange(ACTIONS), jnp.ones((1, ACTIONS), bool)
+    inputs = first_inputs(jnp.full((ACTIONS, 2), 0.7))
+    _, log_b = agent.behaviour(state, agent.initial_carry(ACTIONS), inputs, ones[0], KEY, 0.5, explore=True)
+    behaviour = jnp.exp(log_b[0])
+    unroll = Unroll(
+        memory=None,
+        inputs=jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), inputs),
+        start=jnp.concatenate([ones, ~ones]),
+        action=action[None],
+        # Those of probability 0 count nothing.
+        log_prob=jnp.where(behaviour > 0, log_b[0], 0)[None],
+        deviated=~ones,
+        reward=worth[None],
+        terminated=ones,
+        mask=ones,
+    )
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def learned(params: Any) -> Any:
+        batch = agent.prepare(state, unroll, KEY)
+        expected = replace(batch, weight=ACTIONS * behaviour * batch.weight)
+        gradient = jax.grad(lambda params: agent.loss(params, expected, KEY)[1]["policy_loss"])(params)
+        return gradient, behaviour @ (batch.target - batch.value)[0]
+
+    def known(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        logits, _, value = agent.outputs(params, unroll, KEY)
+        policy, advantage = jax.nn.softmax(logits[0, 0]), worth - value[0]
+        weight = jax.lax.stop_gradient(jnp.where(behaviour > 0, policy * advantage, 0))
+        return -jnp.sum(weight * jnp.log(policy)), (policy, advantage)
+
+    gradient, target = learned(state.params)
+    by_hand, (policy, advantage) = jax.grad(known, has_aux=True)(state.params)
+    assert np.abs(policy - behaviour).max() > 0.05
+    assert optax.tree.norm(by_hand["params"]["actor"]) > 0.01
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5),
+        gradient["params"]["actor"],
+        by_hand["params"]["actor"],
+    )
+    np.testing.assert_allclose(target, jnp.minimum(behaviour, policy) @ advantage, atol=1e-5)
