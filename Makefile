@@ -3,7 +3,7 @@
 # Every target works in .venv, which is made on first use and brought up to date when pyproject.toml changes.
 
 .DEFAULT_GOAL := help
-.PHONY: help run sweep list bench test test-slow lint install clean FORCE
+.PHONY: help run sweep ablation list bench test test-slow lint install clean FORCE
 # Two targets at once would install into one environment at once.
 .NOTPARALLEL:
 
@@ -29,6 +29,7 @@ help: ## show this
 	@echo '  make run EXP=quickstart'
 	@echo '  make run EXP=passive_tmaze_50 ARGS="--core lstm --seeds 4"'
 	@echo '  make sweep EXP="passive_tmaze_{50,100}" ARGS="--core lstm gpt --seeds 4"'
+	@echo '  make ablation EXP=credit ARGS="--one-factor --lengths 50"'
 	@echo '  make run EXP=my_experiment.py'
 	@echo '  make run ARGS="--resume runs/quickstart/FOLDER"'
 
@@ -41,7 +42,10 @@ run: $(RUN_STAMP) ## train an experiment: EXP=name or file.py, ARGS="options"
 sweep: $(RUN_STAMP) ## train several, one after another: EXP="pattern", ARGS="options"
 	@$(JAXMEM) sweep $${EXP:+"$$EXP"} $(ARGS)
 
-list: $(RUN_STAMP) ## show experiments; ARGS=environments, cores or agents shows those
+ablation: $(RUN_STAMP) ## train variations of a recipe: EXP=credit, ARGS="options"
+	@$(JAXMEM) ablation $${EXP:+"$$EXP"} $(ARGS)
+
+list: $(RUN_STAMP) ## show experiments; ARGS=environments, cores, agents or ablations shows those
 	@$(JAXMEM) list $(ARGS)
 
 bench: $(RUN_STAMP) ## measure environments and cores: ARGS="options"

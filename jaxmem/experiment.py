@@ -8,12 +8,15 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, TypeVar
 
 import jaxmem
 from jaxmem.config import ConfigError, lookup
 from jaxmem.failures import reason
 from jaxmem.training.options import RunConfig
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -64,15 +67,24 @@ Experiments = dict[str, Experiment]
 
 @dataclass(frozen=True)
 class Choice:
-    """A configuration, and which experiment and preset it started from."""
+    """A configuration, and which experiment and preset it started from.
+
+    Attributes:
+        experiment: the experiment's name.
+        preset: the preset's.
+        config: the configuration, whose fields may be others than the preset's.
+        cell: what it is called among configurations that differ in such fields; empty where names tell them apart.
+    """
 
     experiment: str
     preset: str
     config: RunConfig
+    cell: str = ""
 
     def __str__(self) -> str:
         core, agent = self.config.core.name, self.config.agent.name
-        return f"{self.experiment} (preset {self.preset}, core {core}, agent {agent})"
+        words = f"{self.experiment} (preset {self.preset}, core {core}, agent {agent})"
+        return f"{self.cell}, {words}" if self.cell else words
 
 
 def shipped_folder() -> Path:
@@ -94,6 +106,14 @@ def from_file(path: Path) -> list[Experiment]:
     Raises:
         ConfigError: if the file is missing, fails, or has no such list.
     """
+    experiments = getattr(run_file(path), "EXPERIMENTS", None)
+    if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
+        raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
+    return experiments
+
+
+def run_file(path: Path) -> ModuleType:
+    """Run an experiment file; raises `ConfigError` if it is missing or fails."""
     if not path.is_file():
         raise ConfigError(f"no experiment file at {path}")
     # Named by its whole path, so that two users' files of one name stay apart.
@@ -113,10 +133,7 @@ def from_file(path: Path) -> list[Experiment]:
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
         where = f", line {lines[-1]}," if lines else ""
         raise ConfigError(f"experiment file {path}{where} fails: {reason(error)}") from error
-    experiments = getattr(module, "EXPERIMENTS", None)
-    if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
-        raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
-    return experiments
+    return module
 
 
 def find(name: str) -> Experiment:
@@ -146,18 +163,25 @@ def find_all(names: Sequence[str], file: Path | None = None) -> list[Experiment]
     if file is not None:
         load(file)
     known = functools.cache(shipped)
-    return [_find(name, known, load) for name in names]
+    return [pick(name, known, load, "experiment", "`jaxmem list` shows them all") for name in names]
 
 
-def _find(name: str, known: Callable[[], Experiments], load: Callable[[Path], Experiments]) -> Experiment:
+def pick(
+    name: str, known: Callable[[], Mapping[str, T]], load: Callable[[Path], Mapping[str, T]], kind: str, hint: str = ""
+) -> T:
+    """What is called `name` among `known`, or `file.py` (if it has but one) or `file.py:name` in that file.
+
+    Raises:
+        ConfigError: if there is none.
+    """
     file = re.fullmatch(r"(.*\.py)(?::(.*))?", name, re.DOTALL)
     if not file:
-        return lookup(known(), name, "experiment", hint="`jaxmem list` shows them all")
+        return lookup(known(), name, kind, hint)
     path, inner = file.groups()
-    experiments = load(Path(path))
-    if not inner and len(experiments) == 1:
-        return next(iter(experiments.values()))
-    return lookup(experiments, inner or "", f"experiment in {path}")
+    found = load(Path(path))
+    if not inner and len(found) == 1:
+        return next(iter(found.values()))
+    return lookup(found, inner or "", f"{kind} in {path}")
 
 
 def _natural(name: str) -> list[Any]:

@@ -1,14 +1,20 @@
 """What several tests share: a small run, and comparisons to the bit."""
 
+import json
+import sys
+from dataclasses import replace
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from jaxmem import agents, cores, envs
 from jaxmem.networks import NetworkOptions
-from jaxmem.training import LoopOptions, RunConfig
+from jaxmem.training import LoopOptions, RunConfig, compiled, train
+
+_PROGRAMS: dict[str, compiled.Compiled] = {}
 
 
 def small_config(**changes: Any) -> RunConfig:
@@ -22,6 +28,21 @@ def small_config(**changes: Any) -> RunConfig:
         seeds=2,
     )
     return RunConfig(**(settings | changes))
+
+
+def share_programs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile but once for configurations of which nothing that is compiled differs."""
+
+    def quickly(program, *, resume):
+        del resume
+        loop = replace(program.config.loop, stop_return=None, stop_evals=3)
+        key = json.dumps(replace(program.config, seed=0, loop=loop).to_json())
+        if key not in _PROGRAMS:
+            _PROGRAMS[key] = compiled.compile_program(program, resume=False)
+        return _PROGRAMS[key]
+
+    monkeypatch.setattr(train, "compile_program", quickly)
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
 
 
 def plain(tree: Any) -> list[np.ndarray]:

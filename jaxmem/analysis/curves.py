@@ -144,7 +144,7 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "me
     labels = list(dict.fromkeys(curve.label for curve in curves))
     below = not single or not fits_inside(labels)
     width = 5.5 * columns
-    height = (4.0 if single else 2.8 * len(rows) + 0.8) + (_legend_height(labels, width) if below else 0)
+    height = (4.0 if single else 2.8 * len(rows) + 0.8) + (legend_height(labels, width) if below else 0)
     figure = Figure(figsize=(width, height), layout="constrained")
     sample = _sample(curves, estimate)
     # The plain case says it all in the titles of its panels.
@@ -192,8 +192,8 @@ def _legend_columns(labels: Sequence[str], width: float) -> int:
     return max(1, min(len(labels), int(width / (0.6 + max(map(len, labels)) / 12))))
 
 
-def _legend_height(labels: Sequence[str], width: float) -> float:
-    """Inches."""
+def legend_height(labels: Sequence[str], width: float) -> float:
+    """Inches that `legend_below` takes."""
     return 0.2 * -(-len(labels) // _legend_columns(labels, width))
 
 

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem import agents, cores, experiment
+from jaxmem import ablation, agents, cores, experiment
 from jaxmem.cli.arguments import Parser
 from jaxmem.config import Config, ConfigError, lookup
 from jaxmem.envs import registered_envs, spec
@@ -55,6 +55,16 @@ def _environments() -> Table:
     return table
 
 
+def _ablations() -> Table:
+    table = Table(title="ablations: jaxmem ablation NAME [--FACTORs LEVEL ...]")
+    for column in ("name", "what it asks", "factors and their levels"):
+        table.add_column(column, overflow="fold")
+    for item in ablation.shipped().values():
+        factors = [f"{factor.option} {' '.join(factor.levels)}" for factor in item.factors]
+        table.add_row(item.name, item.description, "\n".join(factors))
+    return table
+
+
 def _names(title: str, options: dict[str, Config]) -> Table:
     table = Table(title=title)
     for column in ("name", "what it is", "options"):
@@ -70,4 +80,5 @@ _TABLES = {
     "environments": _environments,
     "cores": lambda: _names("cores: --core NAME", {name: cores.options(name) for name in cores.registered_cores}),
     "agents": lambda: _names("agents: --agent NAME", {name: agents.options(name) for name in agents.registered_agents}),
+    "ablations": _ablations,
 }

@@ -19,6 +19,7 @@ class Command(NamedTuple):
 COMMANDS = {
     "run": Command("jaxmem.cli.run", "train an experiment, or resume a run"),
     "sweep": Command("jaxmem.cli.sweep", "train experiments with several cores, presets or agents, one after another"),
+    "ablation": Command("jaxmem.cli.ablation", "train a recipe beside what it is without each of its parts"),
     "list": Command("jaxmem.cli.list", "show experiments, environments, cores and agents"),
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
     "plot": Command("jaxmem.cli.plot", "draw the learning curves of runs and sweeps, and compare them"),

@@ -4,21 +4,21 @@ import argparse
 import hashlib
 import itertools
 import json
-import shlex
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from jaxmem import experiment
 from jaxmem.cli.arguments import Parser, add_file_option, count, split_names
-from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process
+from jaxmem.cli.cells import train_cells
+from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure
 from jaxmem.config import ConfigError
 from jaxmem.experiment import Choice
-from jaxmem.sweep.cells import Cells
 from jaxmem.sweep.folder import SweepFolder, cell_name
 from jaxmem.sweep.patterns import expand_all
+from jaxmem.sweep.table import write_outcomes
 from jaxmem.training.progress import Display
-from jaxmem.training.train import Interrupted
 
 
 def main(arguments: list[str]) -> int:
@@ -40,19 +40,11 @@ def main(arguments: list[str]) -> int:
     choices, steps = _cells(asked, options, asks_help)
     run_id = f"{choices[0].experiment}-{_digest(asked)}" if options.id is None else check_id(options.id)
     folder = SweepFolder(options.runs / "sweeps" / run_id)
-    say = Display(0).say
-    prepare_process()
-    try:
-        with folder.opened(asked, choices):
-            say(f"{len(choices)} cells -> {folder.path}")
-            failed = Cells(folder, choices, steps, draw_run, say).train()
-    except (Interrupted, KeyboardInterrupt):
-        say(f"stopped; go on with the same command: {shlex.join(['jaxmem', 'sweep', *arguments])}")
+    failed = train_cells(folder, asked, choices, steps, partial(write_outcomes, folder), ["sweep", *arguments])
+    if failed is None:
         return 130
-    say(folder.table_markdown.read_text(encoding="utf-8").rstrip())
-    say(f"sweep folder: {folder.path}")
-    if failed:
-        say(f"{failed} of {len(choices)} cells failed; the same command tries them again")
+    Display(0).say(folder.table_markdown.read_text(encoding="utf-8").rstrip())
+    Display(0).say(f"sweep folder: {folder.path}")
     return int(failed > 0)
 
 

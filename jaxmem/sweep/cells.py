@@ -4,13 +4,12 @@ import gc
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from jaxmem.analysis.tables import write_table
 from jaxmem.config import ConfigError
 from jaxmem.experiment import Choice
 from jaxmem.failures import known_failure, reason
 from jaxmem.sweep.folder import SweepFolder, cell_name
 from jaxmem.sweep.schedule import CellDisplay, Schedule
-from jaxmem.sweep.table import COLUMNS, DONE, FAILED, OPEN, row_of
+from jaxmem.sweep.table import DONE, FAILED, OPEN, Outcome
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.progress import duration
 from jaxmem.training.train import Interrupted, Stop, finished_rows, resume, start
@@ -24,6 +23,7 @@ class Cells:
         folder: where they are; it must be opened.
         choices: their configurations.
         steps: the most environment steps that each of them takes, for the expected end.
+        write: what writes tables of how far all of them are.
         draw: what draws the curve of a finished run.
         say: prints a line.
     """
@@ -31,11 +31,12 @@ class Cells:
     folder: SweepFolder
     choices: Sequence[Choice]
     steps: Sequence[int]
+    write: Callable[[Sequence[Outcome]], None]
     draw: Callable[[RunFolder], None]
     say: Callable[[str], None]
 
     def train(self) -> int:
-        """Train what is not finished yet; the table is written anew after every cell.
+        """Train what is not finished yet; tables are written anew after every cell.
 
         A cell that fails is told, and the others go on. The same call in another process goes on where this one ended,
         wherever that was: what is finished is read from the runs' own folders.
@@ -45,30 +46,30 @@ class Cells:
 
         Raises:
             Interrupted: after a stop that was asked for while cells were left; what was trained is saved.
-            OSError: if the table cannot be written.
+            OSError: if a table cannot be written.
         """
         schedule = Schedule(self.steps)
-        table = [row_of(choice, None, OPEN) for choice in self.choices]
+        outcomes = [Outcome(choice, None, OPEN) for choice in self.choices]
         todo = []
         for index, choice in enumerate(self.choices):
             rows = self._finished(choice)
             if rows is None:
                 todo.append(index)
             else:
-                table[index] = row_of(choice, rows, DONE)
+                outcomes[index] = Outcome(choice, rows, DONE)
                 schedule.finish(index, rows[-1]["wall_s"])
         if len(todo) < len(self.choices):
             self.say(f"finished before: {len(self.choices) - len(todo)} of {len(self.choices)} cells")
-        self._write(table)
+        self.write(outcomes)
         for index in todo:
             stop = Stop()
             rows = self._train(index, schedule, stop)
-            table[index] = row_of(self.choices[index], rows, FAILED if rows is None else DONE)
+            outcomes[index] = Outcome(self.choices[index], rows, FAILED if rows is None else DONE)
             schedule.finish(index, rows[-1]["wall_s"] if rows else None)
-            self._write(table)
+            self.write(outcomes)
             if stop.asked and index != todo[-1]:
                 raise Interrupted
-        return sum(row[-1] == FAILED for row in table)
+        return sum(outcome.state == FAILED for outcome in outcomes)
 
     def _finished(self, choice: Choice) -> list[Row] | None:
         """The rows of a cell that need not be trained any more."""
@@ -77,9 +78,6 @@ class Cells:
         except ConfigError:
             # Going on with it says what is wrong, when it is its turn.
             return None
-
-    def _write(self, table: Sequence[Sequence[str]]) -> None:
-        write_table(self.folder.table_csv, self.folder.table_markdown, COLUMNS, table)
 
     def _train(self, index: int, schedule: Schedule, stop: Stop) -> list[Row] | None:
         """The rows of a cell, trained to its end; None if it fails."""

@@ -17,7 +17,9 @@ _RECORD = "sweep.json"
 
 def cell_name(choice: Choice) -> str:
     """What the folder of one run of a sweep is called."""
-    return "-".join([choice.experiment, choice.preset, choice.config.core.name, choice.config.agent.name])
+    return choice.cell or "-".join(
+        [choice.experiment, choice.preset, choice.config.core.name, choice.config.agent.name]
+    )
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,13 @@ class SweepFolder:
         return [RunFolder(self.path / cell["folder"]) for cell in self._read()["cells"]]
 
     @contextlib.contextmanager
-    def opened(self, asked: Mapping[str, Any], choices: Sequence[Choice]) -> Iterator[None]:
+    def opened(self, asked: Mapping[str, Any], choices: Sequence[Choice], grows: bool = False) -> Iterator[None]:
         """Begin the sweep or go on with it, alone; the folder is made if it is missing.
 
         Args:
             asked: the command, as JSON values.
             choices: the cells that follow from it.
+            grows: whether they may be others than before, which stay; those of one name must be the same.
 
         Raises:
             ConfigError: if the folder is in use, holds something else or the sweep of another command, or cannot be
@@ -81,9 +84,11 @@ class SweepFolder:
                 self._check_free()
                 self.path.mkdir(parents=True, exist_ok=True)
                 opened.enter_context(locked(self.path, "sweep folder"))
-                if self.is_sweep():
-                    self._check_same(record)
-                else:
+                old = self._read() if self.is_sweep() else None
+                if old is not None:
+                    self._check_same(old, record, grows)
+                    record = _joined(old, record)
+                if record != old:
                     write_atomically(self.record_file, json.dumps(record, indent=2) + "\n")
             except OSError as error:
                 reason = error.strerror or error
@@ -99,20 +104,23 @@ class SweepFolder:
         if others:
             raise ConfigError(f"{self.path} is not a sweep folder: it holds {others[0]!r}, choose another --id")
 
-    def _check_same(self, record: dict[str, Any]) -> None:
-        found = self._read()
+    def _check_same(self, found: dict[str, Any], record: dict[str, Any], grows: bool) -> None:
         for name, value in record["asked"].items():
             if found["asked"].get(name) != value:
                 raise ConfigError(
                     f"sweep folder {self.path} is of another command: {name} were {_words(found['asked'].get(name))}, "
                     f"now {_words(value)}; choose another --id"
                 )
-        for old, new in zip(found["cells"], record["cells"], strict=False):
+        before_and_now = zip(found["cells"], record["cells"], strict=False)
+        if grows:
+            known = {cell["folder"]: cell for cell in found["cells"]}
+            before_and_now = ((known[cell["folder"]], cell) for cell in record["cells"] if cell["folder"] in known)
+        for old, new in before_and_now:
             for name in {**flat(old), **flat(new)}:
                 before, now = (flat(cell).get(name) for cell in (old, new))
                 if before != now:
                     raise ConfigError(
-                        f"sweep folder {self.path} was begun when the experiment was another: in {old['folder']}, "
+                        f"sweep folder {self.path} was begun with another configuration: in {old['folder']}, "
                         f"{name} was {describe(before)}, now {describe(now)}; choose another --id"
                     )
 
@@ -126,6 +134,12 @@ class SweepFolder:
                 raise
             raise ConfigError(f"{self.record_file} cannot be read: {error}") from error
         return record
+
+
+def _joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """The record with the cells of both, the old ones first."""
+    known = [cell["folder"] for cell in old["cells"]]
+    return old | {"cells": old["cells"] + [cell for cell in new["cells"] if cell["folder"] not in known]}
 
 
 def _words(value: Any) -> str:

@@ -2,27 +2,24 @@
 
 import csv
 import itertools
-import json
 import signal
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from support import share_programs
 
-from jaxmem.cli import sweep as sweep_command
+from jaxmem.cli import cells as cells_command
 from jaxmem.cli.main import main
 from jaxmem.sweep import cells
 from jaxmem.sweep import folder as sweep_folder
 from jaxmem.sweep.folder import SweepFolder
-from jaxmem.training import checkpoint, compiled, folder, train
+from jaxmem.training import checkpoint, folder, train
 from jaxmem.training.folder import RunFolder
 
 DATA = Path(__file__).parent.parent / "data"
 SWEEP = ["sweep", str(DATA / "pair.py") + ":pair_{1,2}", "--seeds", "2"]
 CELLS = ["pair_1-best-mlp-ddqn", "pair_2-best-mlp-ddqn"]
-
-PROGRAMS: dict[str, compiled.Compiled] = {}
 
 
 class Killed(BaseException):
@@ -31,18 +28,7 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def compiled_once(monkeypatch):
-    """Configurations share a program where nothing that is compiled differs."""
-
-    def quickly(program, *, resume):
-        del resume
-        loop = replace(program.config.loop, stop_return=None, stop_evals=3)
-        key = json.dumps(replace(program.config, seed=0, loop=loop).to_json())
-        if key not in PROGRAMS:
-            PROGRAMS[key] = compiled.compile_program(program, resume=False)
-        return PROGRAMS[key]
-
-    monkeypatch.setattr(train, "compile_program", quickly)
-    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+    share_programs(monkeypatch)
 
 
 def sweep(runs: Path, *more: str) -> int:
@@ -142,7 +128,7 @@ def test_the_end_is_expected_after_all_steps_that_are_played(tmp_path, monkeypat
             assert self.steps == [10_240_000, 8032 * 21]
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(sweep_command, "Cells", Expected)
+    monkeypatch.setattr(cells_command, "Cells", Expected)
     assert main(["sweep", "minatar_breakout", "quickstart", "--runs", str(tmp_path)]) == 130
 
 
@@ -173,7 +159,7 @@ def test_killed_wherever_it_writes(unbroken, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint.Checkpoints, "save", dies(checkpoint.Checkpoints.save, lambda *_: None))
     monkeypatch.setattr(cells, "finished_rows", dies(cells.finished_rows, lambda *_: None))
     # Pictures take longer than all the rest.
-    monkeypatch.setattr(sweep_command, "draw_run", lambda run: None)
+    monkeypatch.setattr(cells_command, "draw_run", lambda run: None)
     # The second cell writes as the first does.
     for point in itertools.chain(range(1, 18), range(18, 100, 4)):
         runs = tmp_path / str(point)

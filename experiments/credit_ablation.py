@@ -1,0 +1,60 @@
+"""What stops agents on the Active T-Maze of Ni et al. 2023 (arXiv:2307.03864)?"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from jaxmem.ablation import Ablation, Cell, Factor, Quantity
+from jaxmem.experiment import Choice, Experiment, from_file
+from jaxmem.exploration import DeviationOptions
+
+TMAZES = {item.name: item for item in from_file(Path(__file__).with_name("tmaze.py"))}
+
+# Of advantages and value targets, which are made of whole episodes.
+LAMBDAS = {"monte-carlo": 1.0, "lambda": 0.95, "one-step": 0.0}
+
+# Evaluations are points of curves: oftener than the preset has them.
+EVAL_EVERY = 1024
+
+
+def exploration(level: str, length: int) -> DeviationOptions:
+    """What training episodes do beside drawing from the policy, whose entropy has the preset's bonus in all cells."""
+    # As many random actions as published: one in each episode, wherever it falls.
+    if level == "epsilon":
+        return DeviationOptions(kind="each", chance=1 / (length + 3))
+    return DeviationOptions(kind="none" if level == "entropy" else level)
+
+
+def cell(levels: Cell) -> Choice:
+    length = int(levels["length"])
+    config = TMAZES[f"active_tmaze_{length}"].config("ppo", levels["core"])
+    changed = replace(
+        config,
+        agent=replace(config.agent, discount=float(levels["discount"]), td_lambda=LAMBDAS[levels["target"]]),
+        deviation=exploration(levels["exploration"], length),
+        loop=replace(config.loop, eval_every=EVAL_EVERY),
+    )
+    return Choice(f"active_tmaze_{length}", "ppo", changed)
+
+
+# All cells are experiments that are there already, with some of their fields changed.
+EXPERIMENTS: list[Experiment] = []
+
+ABLATIONS = [
+    Ablation(
+        name="credit",
+        description="which of memory, exploration, bootstrap and discount stops agents on the Active T-Maze",
+        factors=(
+            Factor("length", ("50", "100", "250"), "50", "task"),
+            Factor("core", ("lru", "lstm", "gpt"), "lru", "panels"),
+            Factor("exploration", ("first", "any", "epsilon", "entropy"), "first", "x"),
+            Factor("target", tuple(LAMBDAS), "monte-carlo", "y"),
+            Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
+        ),
+        quantities=(
+            Quantity("oracle", "training episodes that saw it", "train/oracle"),
+            Quantity("accuracy", "of these, turned as it said", "train/recalled", per="train/oracle"),
+            Quantity("return", "greedy return", "eval/return"),
+        ),
+        make=cell,
+    )
+]
