@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.base import (
-    AgentOptions,
     AgentState,
     Metrics,
     NetAgent,
@@ -18,6 +17,7 @@ from jaxmem.agents.base import (
     gradient_step,
     init_state,
 )
+from jaxmem.agents.returns import ReturnOptions
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.exploration import ExplorationOptions
 from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean, taken
@@ -26,7 +26,7 @@ from jaxmem.replay import Episodes
 
 
 @dataclass(frozen=True)
-class DoubleDQNOptions(ExplorationOptions, AgentOptions):
+class DoubleDQNOptions(ExplorationOptions, ReturnOptions):
     """Double DQN; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the T-Mazes.
 
     Their code leaves its networks in training mode while it collects data and while it computes targets, so
@@ -36,12 +36,8 @@ class DoubleDQNOptions(ExplorationOptions, AgentOptions):
 
     name: str = choice("ddqn", ["ddqn"])
     """the algorithm"""
-    discount: float = number(0.99, 0, 1)
-    """discount of the return that is learned"""
-    td_lambda: float = number(0.0, 0, 1)
-    """mixing of the lambda-return; 0 is the one-step target"""
     trace: Trace = choice("peng", TRACES)
-    """lambda-return that goes on after exploratory actions (peng) or is cut there (watkins)"""
+    """return that goes on after exploratory actions (peng), or is cut there (watkins; the others are the same here)"""
     learning_rate: float = number(3e-4, above=0)
     """Adam's step size"""
     max_grad_norm: float | None = number(None, above=0, optional=True)
@@ -123,7 +119,8 @@ class DoubleDQN(NetAgent):
         if self.options.separate_selector:
             q_selector = unroll(state.params, selector_key, targets_drop)
         action = episodes.action.astype(jnp.int32)
-        td_errors = partial(double_q_lambda, lambda_=self.options.td_lambda, trace=self.options.trace)
+        options = self.options
+        td_errors = partial(double_q_lambda, lambda_=options.td_lambda, trace=options.trace, n_step=options.n_step)
         td_error = jax.vmap(td_errors, in_axes=1, out_axes=1)(
             q[:-1],
             action,

@@ -55,7 +55,7 @@ def exchange(options: AgentOptions, name: str) -> AgentOptions:
     explore alike by default: what suits values does not suit policies.
 
     Raises:
-        ConfigError: for an unknown name.
+        ConfigError: for an unknown name, and for a value that the other algorithm does not take.
     """
     other = lookup(_AGENTS, name, "agent")()
     shared = {field.name for field in fields(other)} & {field.name for field in fields(options)} - {"name"}

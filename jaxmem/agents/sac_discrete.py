@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.base import (
-    AgentOptions,
     AgentState,
     Metrics,
     NetAgent,
@@ -19,9 +18,19 @@ from jaxmem.agents.base import (
     gradient_step,
     init_state,
 )
+from jaxmem.agents.returns import ReturnOptions
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.exploration import ExplorationOptions
-from jaxmem.losses import entropy, masked_mean, sac_policy_loss, soft_lambda_returns, taken, temperature_loss
+from jaxmem.losses import (
+    SOFT_TRACES,
+    Trace,
+    entropy,
+    masked_mean,
+    sac_policy_loss,
+    soft_lambda_returns,
+    taken,
+    temperature_loss,
+)
 from jaxmem.networks import ActorCritic, Inputs, NetworkParts, episode_inputs
 from jaxmem.replay import Episodes
 
@@ -31,7 +40,7 @@ _POLICY_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
-class SACDiscreteOptions(ExplorationOptions, AgentOptions):
+class SACDiscreteOptions(ExplorationOptions, ReturnOptions):
     """SAC-Discrete; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864) for the pixel tasks.
 
     Their temperature is fixed; the fields of a learned one are ours, and it starts from `temperature`.
@@ -43,10 +52,8 @@ class SACDiscreteOptions(ExplorationOptions, AgentOptions):
 
     name: str = choice("sac_discrete", ["sac_discrete"])
     """the algorithm"""
-    discount: float = number(0.99, 0, 1)
-    """discount of the return that is learned"""
-    td_lambda: float = number(0.0, 0, 1)
-    """mixing of the lambda-return; 0 is the one-step target"""
+    trace: Trace = choice("peng", SOFT_TRACES)
+    """return that is never cut (peng), where the policy would act so more rarely (retrace), or where it is unsure"""
     learning_rate: float = number(3e-4, above=0)
     """Adam's step size"""
     max_grad_norm: float | None = number(None, above=0, optional=True)
@@ -159,15 +166,23 @@ class SACDiscrete(NetAgent):
         temperature = jnp.float32(options.temperature)
         if options.learn_temperature:
             temperature = jnp.exp(jax.lax.stop_gradient(params["params"]["log_temperature"]))
-        returns = partial(soft_lambda_returns, temperature=temperature, lambda_=options.td_lambda)
-        return_t = jax.vmap(returns, in_axes=(1, 1, 2, 1, 1), out_axes=1)(
+        action = episodes.action.astype(jnp.int32)
+        returns = partial(
+            soft_lambda_returns,
+            temperature=temperature,
+            lambda_=options.td_lambda,
+            trace=options.trace,
+            n_step=options.n_step,
+        )
+        return_t = jax.vmap(returns, in_axes=(1, 1, 2, 1, 1, 1, 1), out_axes=1)(
             episodes.reward,
             episodes.discounts(options.discount),
             q_target[:, 1:],
             online.logits[1:],
+            action,
+            episodes.log_prob,
             episodes.continues,
         )
-        action = episodes.action.astype(jnp.int32)
         q_taken = jax.vmap(taken, in_axes=(0, None))(online.q[:, :-1], action)
         critic_loss = masked_mean(jnp.sum(jnp.square(return_t - q_taken), axis=0), episodes.mask)
 

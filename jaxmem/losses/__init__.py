@@ -2,14 +2,21 @@
 
 from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
 from jaxmem.losses.ppo import clipped_ratio_loss, clipped_value_loss
-from jaxmem.losses.q_learning import TRACES, Trace, double_q_lambda
+from jaxmem.losses.q_learning import double_q_lambda
 from jaxmem.losses.reduce import masked_mean, taken
+from jaxmem.losses.returns import TRACES, Trace, general_returns
 from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
-from jaxmem.losses.sac_discrete import sac_policy_loss, soft_lambda_returns, temperature_loss
+from jaxmem.losses.sac_discrete import (
+    SOFT_TRACES,
+    sac_policy_loss,
+    soft_lambda_returns,
+    temperature_loss,
+)
 from jaxmem.losses.vtrace import VTraceOutput, clip_ratio, vtrace
 
 __all__ = [
     "REWARD_CLIPS",
+    "SOFT_TRACES",
     "TRACES",
     "Trace",
     "VTraceOutput",
@@ -20,6 +27,7 @@ __all__ = [
     "clipped_value_loss",
     "double_q_lambda",
     "entropy",
+    "general_returns",
     "log_barrier",
     "masked_mean",
     "sac_policy_loss",

@@ -20,6 +20,9 @@ def test_an_exchanged_agent_keeps_what_both_have():
     exploring = agents.options("vtrace", epsilon_start=0.5, act_temperature_end=2.0)
     kept: Any = agents.exchange(exploring, "ppo")
     assert (kept.epsilon_start, kept.act_temperature_end) == (0.5, 2.0)
+    cut = agents.options("ddqn", trace="watkins")
+    with pytest.raises(ConfigError, match="agent.trace is 'watkins': allowed is one of peng, retrace, tree_backup"):
+        agents.exchange(cut, "sac_discrete")
 
 
 def test_fields_of_one_name_have_one_type():

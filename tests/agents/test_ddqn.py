@@ -62,20 +62,38 @@ def q_values(agent, params, batch):
     return np.asarray(agent.net.apply(params, None, inputs, start, method="unroll")[1], np.float64)
 
 
-def test_loss_is_the_mean_squared_double_q_error_over_valid_steps(agent, state):
-    batch = episodes()
+@pytest.mark.parametrize(
+    "returns",
+    [
+        {},
+        {"td_lambda": 0.7},
+        {"td_lambda": 0.7, "trace": "watkins"},
+        {"td_lambda": 1.0, "trace": "retrace"},
+        {"td_lambda": 1.0, "n_step": 3},
+    ],
+    ids=str,
+)
+def test_loss_is_the_mean_squared_double_q_error_over_valid_steps(agent, state, returns):
+    agent, batch = replace(agent, options=replace(agent.options, **returns)), episodes()
     loss, metrics = agent.loss(state.params, state, batch, jax.random.key(2))
     q, q_target = q_values(agent, state.params, batch), q_values(agent, state.target_params, batch)
-    total, count = 0.0, 0
-    for b in range(BATCH):
-        for t in range(int(batch.length[b])):
-            last = t + 1 == batch.length[b]
-            discount = 0.0 if last and batch.terminated[b] else 0.9
-            bootstrap = q_target[t + 1, b, q[t + 1, b].argmax()]
-            target = float(batch.reward[t, b]) + discount * bootstrap
-            total += (target - q[t, b, batch.action[t, b]]) ** 2
-            count += 1
-    np.testing.assert_allclose(loss, total / count, rtol=1e-5)
+    action, reward, length = (np.asarray(x) for x in (batch.action, batch.reward, batch.length))
+
+    def target(t, b, steps):
+        """The return of at most so many steps."""
+        last = t + 1 == length[b]
+        greedy = q[t + 1, b].argmax()
+        is_cut = last or steps == 1 or (agent.options.trace != "peng" and action[t + 1, b] != greedy)
+        mixing = 0.0 if is_cut else agent.options.td_lambda
+        ahead = (1 - mixing) * q_target[t + 1, b, greedy] + (mixing * target(t + 1, b, steps - 1) if mixing else 0)
+        return reward[t, b] + (0.0 if last and batch.terminated[b] else 0.9) * ahead
+
+    errors = [
+        target(t, b, agent.options.n_step or STEPS) - q[t, b, action[t, b]]
+        for b in range(BATCH)
+        for t in range(length[b])
+    ]
+    np.testing.assert_allclose(loss, np.mean(np.square(errors)), rtol=1e-5)
     np.testing.assert_allclose(metrics["loss"], loss)
 
 
@@ -196,3 +214,5 @@ def test_unknown_names_and_options_are_one_line():
         agents.options("dqn")
     with pytest.raises(ConfigError, match="unknown option of agent 'gamma'"):
         agents.options("ddqn", gamma=0.9)
+    with pytest.raises(ConfigError, match="agent.n_step is 5: with agent.td_lambda 0 a return has one step"):
+        agents.options("ddqn", n_step=5)

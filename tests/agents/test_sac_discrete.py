@@ -1,5 +1,6 @@
 """SAC-Discrete: where gradients go, what targets follow, how it acts."""
 
+import itertools
 import math
 from dataclasses import replace
 from typing import Any
@@ -26,7 +27,7 @@ def episodes(seed: int = 0) -> Episodes:
     return Episodes(
         obs=jnp.asarray(rng.integers(0, 256, (STEPS + 1, BATCH, 4, 4, 3)), jnp.uint8),
         action=jnp.asarray(rng.integers(0, ACTIONS, (STEPS, BATCH)), jnp.int32),
-        log_prob=jnp.zeros((STEPS, BATCH)),
+        log_prob=jnp.log(jax.random.uniform(jax.random.key(seed), (STEPS, BATCH), minval=0.1)),
         deviated=jnp.zeros((STEPS, BATCH), bool),
         reward=jnp.asarray(rng.normal(size=(STEPS, BATCH)) * mask, jnp.float32),
         length=length,
@@ -136,12 +137,18 @@ def test_no_gradient_reaches_the_targets(shared):
     assert float(loss(halved)) != float(loss(state.target_params))
 
 
-@pytest.mark.parametrize("core", ["lstm", "gpt"])
-@pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("td_lambda", [0.0, 0.5])
-def test_the_loss_is_that_of_its_pieces_in_float64(core, shared, td_lambda):
+@pytest.mark.parametrize(
+    ("core", "shared", "returns"),
+    [
+        *itertools.product(["lstm", "gpt"], [True, False], [{}, {"td_lambda": 0.5}]),
+        ("lstm", True, {"td_lambda": 0.8, "trace": "retrace"}),
+        ("lstm", True, {"td_lambda": 1.0, "trace": "tree_backup"}),
+        ("lstm", True, {"td_lambda": 1.0, "n_step": 3}),
+    ],
+)
+def test_the_loss_is_that_of_its_pieces_in_float64(core, shared, returns):
     """Worked out from the network's outputs, step by step, without the library's losses."""
-    agent = make_agent(core, discount=0.9, temperature=0.2, shared=shared, td_lambda=td_lambda)
+    agent = make_agent(core, discount=0.9, temperature=0.2, shared=shared, **returns)
     state, batch = state_of(agent), episodes()
     apply: Any = agent.net.apply
     inputs, start = episode_inputs(batch)
@@ -152,18 +159,30 @@ def test_the_loss_is_that_of_its_pieces_in_float64(core, shared, td_lambda):
     logits, q = (np.asarray(x, np.float64) for x in (online.logits, online.q))
     p = np.exp(logits - logits.max(-1, keepdims=True))
     p /= p.sum(-1, keepdims=True)
-    value, bonus = (p * q_target.min(0)).sum(-1), -0.2 * (p * np.log(p)).sum(-1)
+    lower, bonus = q_target.min(0), -0.2 * (p * np.log(p)).sum(-1)
+    value = (p * lower).sum(-1)
+    action, reward, length = (np.asarray(x) for x in (batch.action, batch.reward, batch.length))
+    mu = np.exp(np.asarray(batch.log_prob, np.float64))
+
+    def target_of(t, row, steps):
+        """The return of at most so many steps."""
+        last, after = t + 1 == length[row], (t + 1, row)
+        ahead = value[after] + bonus[after]
+        if not last and steps > 1:
+            taken = (*after, action[after])
+            trace, baseline = {
+                "peng": (1, value[after]),
+                "retrace": (min(1, p[taken] / mu[after]), lower[taken]),
+                "tree_backup": (p[taken], lower[taken]),
+            }[agent.options.trace]
+            ahead += agent.options.td_lambda * trace * (target_of(*after, steps - 1) - baseline)
+        return reward[t, row] + 0.9 * (not (last and batch.terminated[row])) * ahead
+
     target = np.zeros((STEPS, BATCH))
-    for row, length in enumerate(np.asarray(batch.length)):
-        following = 0.0
-        for t in reversed(range(length)):
-            further = value[t + 1, row]
-            if t + 1 < length:
-                further = (1 - td_lambda) * further + td_lambda * following
-            goes_on = t + 1 < length or not batch.terminated[row]
-            following = float(batch.reward[t, row]) + 0.9 * goes_on * (bonus[t + 1, row] + further)
-            target[t, row] = following
-    q_taken = np.take_along_axis(q[:, :-1], np.asarray(batch.action)[None, ..., None], -1)[..., 0]
+    for row in range(BATCH):
+        for t in range(length[row]):
+            target[t, row] = target_of(t, row, agent.options.n_step or STEPS)
+    q_taken = np.take_along_axis(q[:, :-1], action[None, ..., None], -1)[..., 0]
     mask = np.asarray(batch.mask)
     critic = np.square(target - q_taken).sum(0)[mask].mean()
     policy = (p * (0.2 * np.log(p) - q.min(0))).sum(-1)[:-1][mask].mean()

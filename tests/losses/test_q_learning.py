@@ -87,9 +87,11 @@ def test_agrees_with_a_float64_recursion(trace, lambda_):
     )
 
 
-def test_gradient_reaches_the_taken_values_and_nothing_else():
+@pytest.mark.parametrize(("trace", "n_step"), [("peng", None), ("watkins", None), ("retrace", 2)])
+def test_gradient_reaches_the_taken_values_and_nothing_else(trace, n_step):
     def total(q_tm1, q_value, q_selector):
-        return jnp.sum(double_q_lambda(q_tm1, A_TM1, R_T, jnp.full(3, 0.9), q_value, q_selector, GOES_ON, 0.5, "peng"))
+        values = q_value, q_selector
+        return jnp.sum(double_q_lambda(q_tm1, A_TM1, R_T, jnp.full(3, 0.9), *values, GOES_ON, 0.5, trace, n_step))
 
     d_q, d_value, d_selector = jax.grad(total, argnums=(0, 1, 2))(Q_TM1, Q_VALUE, Q_SELECTOR)
     np.testing.assert_array_equal(d_q, [[-1, 0], [0, -1], [-1, 0]])
@@ -104,8 +106,8 @@ def test_wrong_shapes_dtypes_and_traces_are_refused():
         arguments[position] = bad
         with pytest.raises(AssertionError):
             td_errors_of(arguments)
-    with pytest.raises(ValueError, match="allowed is one of peng, watkins"):
-        td_errors_of([*good, 0.5, "retrace"])
+    with pytest.raises(ValueError, match="allowed is one of peng, watkins, retrace, tree_backup"):
+        td_errors_of([*good, 0.5, "sarsa"])
 
 
 def test_masked_mean_ignores_what_is_masked():

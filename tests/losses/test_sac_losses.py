@@ -22,6 +22,8 @@ REWARD = RNG.normal(size=STEPS)
 DISCOUNT = np.array([0.9, 0.9, 0.9, 0.0, 0.9, 0.9, 0.9])
 CONTINUES = np.array([True, True, True, False, True, True, False])
 TEMPERATURE = 0.3
+ACTION = RNG.integers(0, ACTIONS, STEPS)
+LOG_MU = np.log(RNG.uniform(0.1, 1, STEPS))
 
 
 def softmax(logits):
@@ -31,6 +33,12 @@ def softmax(logits):
 
 def f32(x):
     return jnp.asarray(x, jnp.float32)
+
+
+def returns_of(q=None, logits=None, **options):
+    q, logits = f32(Q) if q is None else q, f32(LOGITS) if logits is None else logits
+    did = jnp.asarray(ACTION), f32(LOG_MU), jnp.asarray(CONTINUES)
+    return soft_lambda_returns(f32(REWARD), f32(DISCOUNT), q, logits, *did, TEMPERATURE, **options)
 
 
 @pytest.mark.parametrize("lambda_", [0.0, 0.6, 1.0])
@@ -43,27 +51,22 @@ def test_returns_are_those_of_the_recursion_in_float64(lambda_):
         mix = lambda_ if CONTINUES[t] else 0.0
         further = (1 - mix) * value[t] + (mix * following if mix else 0.0)
         want[t] = following = REWARD[t] + DISCOUNT[t] * (bonus[t] + further)
-    found = soft_lambda_returns(
-        f32(REWARD), f32(DISCOUNT), f32(Q), f32(LOGITS), jnp.asarray(CONTINUES), TEMPERATURE, lambda_
-    )
+    found = returns_of(lambda_=lambda_)
     np.testing.assert_allclose(found, want, rtol=1e-5, atol=1e-6)
 
 
 def test_returns_by_hand():
     """Two actions, one step before the end: 1 + 0.5 * (0.5 * min(4, 2) + 0.5 * min(0, 6) + 0.1 * log 2)."""
     q = jnp.array([[[4.0, 0.0], [9.0, 9.0]], [[2.0, 6.0], [9.0, 9.0]]])
-    found = soft_lambda_returns(
-        jnp.array([1.0, 3.0]), jnp.array([0.5, 0.0]), q, jnp.zeros((2, 2)), jnp.array([True, False]), 0.1
-    )
+    did = jnp.array([0, 1]), jnp.zeros(2), jnp.array([True, False])
+    found = soft_lambda_returns(jnp.array([1.0, 3.0]), jnp.array([0.5, 0.0]), q, jnp.zeros((2, 2)), *did, 0.1)
     np.testing.assert_allclose(found, [1 + 0.5 * (1.0 + 0.1 * np.log(2)), 3.0], rtol=1e-6)
 
 
-def test_no_gradient_flows_through_returns():
+@pytest.mark.parametrize(("trace", "n_step"), [("peng", None), ("retrace", None), ("tree_backup", 2)])
+def test_no_gradient_flows_through_returns(trace, n_step):
     def total(q, logits):
-        returns = soft_lambda_returns(
-            f32(REWARD), f32(DISCOUNT), q, logits, jnp.asarray(CONTINUES), TEMPERATURE, lambda_=0.5
-        )
-        return jnp.sum(returns)
+        return jnp.sum(returns_of(q, logits, lambda_=0.5, trace=trace, n_step=n_step))
 
     for gradient in jax.grad(total, argnums=(0, 1))(f32(Q), f32(LOGITS)):
         assert not np.asarray(gradient).any()
@@ -94,7 +97,9 @@ def test_saturated_logits_stay_finite(scale):
     q = f32(Q[:, :3])
 
     def total(logits, q):
-        returns = soft_lambda_returns(jnp.ones(3), jnp.full(3, 0.9), q, logits, jnp.ones(3, bool), 0.1, lambda_=0.5)
+        # An action that was as good as impossible, and one that is so now.
+        did = jnp.array([0, 1, 0]), jnp.array([0.0, -200.0, 0.0]), jnp.ones(3, bool)
+        returns = soft_lambda_returns(jnp.ones(3), jnp.full(3, 0.9), q, logits, *did, 0.1, 0.5, "retrace")
         return jnp.sum(sac_policy_loss(logits, q, 0.1)) + jnp.sum(entropy(logits)) + jnp.sum(returns)
 
     value, gradients = jax.value_and_grad(total, argnums=(0, 1))(logits, q)
@@ -124,14 +129,18 @@ def test_the_temperature_falls_with_too_much_entropy_and_rises_with_too_little()
 
 
 def test_wrong_shapes_are_refused():
-    good = f32(REWARD), f32(DISCOUNT), f32(Q), f32(LOGITS), jnp.asarray(CONTINUES), TEMPERATURE
-    for index, wrong in ((0, f32(REWARD[:3])), (2, f32(Q[:1])), (3, f32(LOGITS[:, :2])), (4, f32(REWARD))):
+    did = jnp.asarray(ACTION), f32(LOG_MU), jnp.asarray(CONTINUES)
+    good = f32(REWARD), f32(DISCOUNT), f32(Q), f32(LOGITS), *did, TEMPERATURE
+    wrongs = (0, f32(REWARD[:3])), (2, f32(Q[:1])), (3, f32(LOGITS[:, :2])), (4, f32(REWARD)), (6, f32(REWARD))
+    for index, wrong in wrongs:
         arguments = list(good)
         arguments[index] = wrong
         with pytest.raises(AssertionError):
             soft_lambda_returns(*arguments)  # type: ignore[arg-type]
     with pytest.raises(AssertionError):
         sac_policy_loss(f32(LOGITS), f32(Q[0]), TEMPERATURE)
+    with pytest.raises(ValueError, match="trace is 'watkins': allowed is one of peng, retrace, tree_backup"):
+        returns_of(trace="watkins")
 
 
 def test_the_log_barrier_pushes_small_probabilities_as_hard_as_large_ones():

@@ -2,13 +2,14 @@
 
 import json
 import tomllib
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import jaxmem
-from jaxmem import ablation, experiment
+from jaxmem import ablation, agents, experiment
 from jaxmem.config import ConfigError
 from jaxmem.cores import registered_cores
 from jaxmem.training import RunConfig
@@ -38,6 +39,15 @@ def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: st
             config = item.config(preset, core)
             assert config.core.name == core
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+
+
+@pytest.mark.parametrize("agent", ["ddqn", "sac_discrete"])
+def test_a_configuration_from_before_there_were_traces_is_read(agent: str):
+    config = replace(SHIPPED["quickstart"].config(), agent=agents.options(agent, td_lambda=0.5))
+    data = config.to_json()
+    for name in ("trace", "n_step"):
+        del data["agent"][name]
+    assert RunConfig.from_json(data) == config
 
 
 @pytest.mark.parametrize(
