@@ -68,6 +68,16 @@ def test_a_configuration_from_before_there_were_some_groups_has_none_of_them():
     assert RunConfig.from_json(data) == config
 
 
+def test_a_run_from_before_an_option_has_its_default():
+    config = SHIPPED["quickstart"].config()
+    data = config.to_json()
+    for name in list(data["agent"]):
+        if name.startswith("act_temperature") or name == "epsilon_shape":
+            del data["agent"][name]
+    assert len(data["agent"]) == len(config.to_json()["agent"]) - 5
+    assert RunConfig.from_json(data) == config
+
+
 def test_version_is_the_same_everywhere():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert metadata.version("jaxmem") == jaxmem.__version__ == version
