@@ -51,6 +51,7 @@ ABLATIONS = [
             Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
         ),
         quantities=(
+            Quantity("left", "chance of going for the cue", "policy/decisive", log=True),
             Quantity("oracle", "training episodes that saw it", "train/oracle"),
             Quantity("accuracy", "of these, turned as it said", "train/recalled", per="train/oracle"),
             Quantity("return", "greedy return", "eval/return"),

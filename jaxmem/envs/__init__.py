@@ -21,6 +21,7 @@ from jaxmem.envs.probes.options import (
 from jaxmem.envs.registry import (
     EnvOptions,
     EnvSpec,
+    decisive_action,
     episode_metrics,
     fixed_horizon,
     horizon,
@@ -86,6 +87,7 @@ __all__ = [
     "VisualMatchLayout",
     "VisualMatchOptions",
     "VisualMatchState",
+    "decisive_action",
     "episode_metrics",
     "fixed_horizon",
     "horizon",

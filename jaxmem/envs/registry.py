@@ -161,6 +161,14 @@ def episode_metrics(env: Any) -> tuple[str, ...]:
     return names
 
 
+def decisive_action(env: Any) -> int | None:
+    """The action with which an optimal policy begins every episode, if there is one that all else depends on.
+
+    `env.decisive_action` where the environment has it, else None. All episodes must begin with the same observation.
+    """
+    return getattr(env, "decisive_action", None)
+
+
 def _options(id: str, given: dict[str, Any]) -> EnvOptions:
     return options(id, **given)
 

@@ -106,7 +106,8 @@ class TMaze(Environment[Any, Any]):
           junction of those who have seen the cue; who has not can only guess.
         * `discount`, float32: 0.0 on step T, else 1.0.
 
-        `active` says whether `oracle` and `recalled` are among `episode_metrics`: in the passive maze they say nothing.
+        `active` says whether `oracle` and `recalled` are among `episode_metrics`, and whether there is a
+        `decisive_action`: in the passive maze they say nothing.
 
     State, params, layout:
         `TMazeState`, `TMazeParams`, `TMazeLayout`. `step_env` is deterministic; the key of a reset
@@ -143,6 +144,11 @@ class TMaze(Environment[Any, Any]):
     def episode_metrics(self) -> tuple[str, ...]:
         """What of `info` says how an episode went."""
         return ("success", "oracle", "recalled") if self.active else ("success",)
+
+    @property
+    def decisive_action(self) -> int | None:
+        """Left, where the oracle is to be visited: the first step towards it. It saves no step to go there later."""
+        return 2 if self.active else None
 
     @property
     def num_actions(self) -> int:

@@ -26,7 +26,7 @@ class Compiled:
 
     _init: Any
     _iterate: Any
-    _evaluate: Any
+    _report: Any
     _clear: Any
     template: Run
     sharding: Any
@@ -40,9 +40,9 @@ class Compiled:
         """See `Program.iterate`; `run` is donated and must not be used again. Waits for the result."""
         return jax.block_until_ready(self._iterate(run, jnp.int32(iterations)))
 
-    def evaluate(self, run: Run) -> Metrics:
-        """See `Program.evaluate`."""
-        return jax.device_get(self._evaluate(run))
+    def report(self, run: Run) -> Metrics:
+        """See `Program.report`."""
+        return jax.device_get(self._report(run))
 
     def clear_window(self, run: Run) -> Run:
         """See `Program.clear_window`; `run` is donated."""
@@ -79,7 +79,7 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     iterate = jax.jit(program.iterate, donate_argnums=0, out_shardings=out)
     lowered = [
         iterate.lower(template, jax.ShapeDtypeStruct((), jnp.int32)),
-        jax.jit(program.evaluate).lower(template),
+        jax.jit(program.report).lower(template),
         jax.jit(program.clear_window, donate_argnums=0, out_shardings=out).lower(template),
     ]
     if not resume:
@@ -92,7 +92,7 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     _check_memory(f"an iteration {seeds}", memory.temp_size_in_bytes * devices, fewer)
     return Compiled(
         _iterate=compiled[0],
-        _evaluate=compiled[1],
+        _report=compiled[1],
         _clear=compiled[2],
         _init=None if resume else compiled[3],
         template=template,

@@ -13,12 +13,12 @@ from jaxmem.training.folder import Row
 from jaxmem.training.state import Metrics, Run
 
 
-def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:
+def rows_of(run: Run, report: Metrics, wall_s: float) -> list[Row]:
     """One row a seed: counters, what training did since the last evaluation, and the evaluation.
 
     Args:
         run: the run, with its leading seed axis.
-        evaluation: float [seeds] of what greedy episodes report on average.
+        report: what `Program.report` tells.
         wall_s: seconds since the run began, compilation included, pauses left out.
     """
     counters = {name: np.asarray(getattr(run, name)) for name in ("env_steps", "episodes", "updates")}
@@ -28,12 +28,12 @@ def rows_of(run: Run, evaluation: Metrics, wall_s: float) -> list[Row]:
         means = {f"train/{name}": np.asarray(total) / episodes for name, total in window.outcomes.items()}
         for name, total in window.metrics.items():
             means[f"train/{name}"] = np.asarray(total) / updates
-    greedy = {f"eval/{name}": np.asarray(value) for name, value in evaluation.items()}
+    told = {name: np.asarray(value) for name, value in report.items()}
     return [
         {"seed": seed}
         | {name: int(value[seed]) for name, value in counters.items()}
         | {"wall_s": float(wall_s)}
-        | {name: float(value[seed]) for name, value in (means | greedy).items()}
+        | {name: float(value[seed]) for name, value in (means | told).items()}
         for seed in range(len(episodes))
     ]
 

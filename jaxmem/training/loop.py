@@ -14,6 +14,7 @@ from jaxmem.config import ConfigError
 from jaxmem.exploration import Deviations
 from jaxmem.networks import first_inputs
 from jaxmem.training.collect import Mode, collect
+from jaxmem.training.decision import decisive_chance
 from jaxmem.training.off_policy import OffPolicy
 from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.options import RunConfig
@@ -25,8 +26,8 @@ from jaxmem.training.task import Task
 class Program:
     """A configuration, made into pure functions of a `Run`.
 
-    `init`, `iterate`, `evaluate` and `clear_window` act on all seeds at once and can be jitted; `iterate` takes the
-    number of iterations as an argument, so that chunks of any length share one compilation.
+    `init`, `iterate`, `evaluate`, `report` and `clear_window` act on all seeds at once and can be jitted; `iterate`
+    takes the number of iterations as an argument, so that chunks of any length share one compilation.
     """
 
     config: RunConfig
@@ -93,6 +94,17 @@ class Program:
         episodes = self.config.loop.eval_episodes if episodes is None else episodes
         return self._over_seeds(lambda run: self._evaluate(run, episodes, mode))(run)
 
+    def report(self, run: Run) -> Metrics:
+        """What is told of a run at an evaluation, float32 [seeds] by column. The run is only read.
+
+        `eval/`: means over greedy episodes. `policy/decisive`, for tasks that have such an action: see
+        `decision.decisive_chance`.
+        """
+        columns = {f"eval/{name}": values for name, values in self.evaluate(run).items()}
+        if self.task.decisive is not None:
+            columns["policy/decisive"] = self._over_seeds(self._decisive)(run)
+        return columns
+
     def clear_window(self, run: Run) -> Run:
         """The run with its sums since the last evaluation set to zero."""
         return replace(run, window=jax.tree.map(jnp.zeros_like, run.window))
@@ -121,3 +133,8 @@ class Program:
         key = jax.random.fold_in(run.eval_key, run.iterations)
         _, outcome = collect(self.task, self.agent, run.agent, key, count, mode, (1.0, 0.0))
         return {name: jnp.mean(value) for name, value in outcome.items()}
+
+    def _decisive(self, run: Run) -> jax.Array:
+        key = jax.random.fold_in(run.eval_key, run.iterations)
+        progress = run.iterations / self.config.loop.iterations
+        return decisive_chance(self.task, self.agent, run.agent, key, progress)

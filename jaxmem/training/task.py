@@ -37,12 +37,14 @@ class Task(NamedTuple):
         params: its parameters.
         horizon: the most steps of an episode.
         reports: which of its episode metrics `info` really has.
+        decisive: the action that an episode should begin with; see `envs.decisive_action`.
     """
 
     env: Any
     params: Any
     horizon: int
     reports: tuple[str, ...]
+    decisive: int | None = None
 
     @staticmethod
     def of(options: envs.EnvOptions) -> "Task":
@@ -63,7 +65,7 @@ class Task(NamedTuple):
             if name in info and info[name].shape != ():
                 raise ConfigError(f"{options.id}: info[{name!r}] has the shape {info[name].shape}: allowed is a scalar")
         reports = tuple(name for name in names if name in info)
-        return Task(env, params, envs.horizon(env, params), reports)
+        return Task(env, params, envs.horizon(env, params), reports, envs.decisive_action(env))
 
     def reset(self, key: jax.Array, rows: int) -> tuple[jax.Array, Any]:
         """Begin an episode in each of B rows: observations [B, ...] and states."""

@@ -138,8 +138,7 @@ class _Session:
         self.display.advance(self.iteration, self._text())
 
     def _evaluate(self) -> None:
-        evaluation = self.compiled.evaluate(self.run)
-        rows = rows_of(self.run, evaluation, time.perf_counter() - self.began)
+        rows = rows_of(self.run, self.compiled.report(self.run), time.perf_counter() - self.began)
         self._tell_divergence(rows)
         self.rows += rows
         self.run = self.compiled.clear_window(self.run)

@@ -166,4 +166,5 @@ def test_the_shipped_one_on_a_short_maze(tmp_path, capsys):
         assert row["solved"] == "0"
         assert row["env_steps"] == "128"
         assert 0 <= float(row["oracle"]) <= 1
+        assert 0 < float(row["left"]) < 1
     assert "50_lru_epsilon_lambda_0.99" in capsys.readouterr().out
