@@ -1,6 +1,6 @@
 """Runs compared: curves by task, probabilities of improvement, scores against length."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -42,7 +42,7 @@ class Lengths:
         lengths: float [N], ascending.
         seeds: how many at each.
         scores: float [N], the estimate over the seeds.
-        low, high: float [N], its interval.
+        low, high: float [N], its interval, or what else `lengths_of` was asked for.
     """
 
     algorithm: str
@@ -134,14 +134,33 @@ def by_length(groups: Sequence[Group], metric: str, estimate: str) -> dict[str, 
         members = [group for group in groups if group.family == family and group.length is not None]
         if len({group.length for group in members}) > 1:
             names = dict.fromkeys(group.algorithm for group in members)
-            found[family] = [_lengths(name, members, metric, estimate) for name in names]
+
+            def bootstrap(scores: np.ndarray) -> Interval:
+                return interval([scores], ESTIMATES[estimate])
+
+            found[family] = [lengths_of(name, members, metric, estimate, bootstrap) for name in names]
     return found
 
 
-def _lengths(algorithm: str, groups: Sequence[Group], metric: str, estimate: str) -> Lengths:
+def lengths_of(
+    algorithm: str,
+    groups: Sequence[Group],
+    metric: str,
+    estimate: str,
+    spread: Callable[[np.ndarray], Interval],
+) -> Lengths:
+    """Scores of one algorithm at the end of training, by length.
+
+    Args:
+        algorithm: whose groups are taken.
+        groups: of tasks that have a length.
+        metric: the score's column.
+        estimate: name of an estimate over the seeds.
+        spread: from the seeds' scores, float [seeds], to what is drawn around the estimate.
+    """
     own = sorted((group for group in groups if group.algorithm == algorithm), key=lambda group: group.length or 0.0)
     ends = [_end(group, metric) for group in own]
-    bounds = [interval([end], ESTIMATES[estimate]) for end in ends]
+    bounds = [spread(end) for end in ends]
     return Lengths(
         algorithm,
         np.array([group.length for group in own]),

@@ -13,6 +13,7 @@ from jaxmem.analysis import comparison
 from jaxmem.analysis.comparison_drawing import draw_improvement, draw_lengths
 from jaxmem.analysis.curves import Panel, draw_panels
 from jaxmem.analysis.groups import RunData, group_runs
+from jaxmem.analysis.published import NI_2023, beside, draw_beside
 from jaxmem.analysis.statistics import ESTIMATES, Interval
 from jaxmem.analysis.tables import figure, write_table
 from jaxmem.cli.arguments import Parser
@@ -44,6 +45,11 @@ def main(arguments: list[str]) -> int:
         "--table", action="store_true", help="write the figures as CSV and Markdown beside each picture"
     )
     parser.add_argument(
+        "--published",
+        action="store_true",
+        help=f"one more picture: returns of finished runs by length, beside those of {NI_2023.source}",
+    )
+    parser.add_argument(
         "--file", type=Path, metavar="FILE.py", help="the experiment file that runs came from, for what its presets set"
     )
     options = parser.parse_args(arguments)
@@ -55,6 +61,7 @@ def main(arguments: list[str]) -> int:
     runs, notes = _read(options.runs)
     groups = group_runs(runs, _presets(options.file))
     metric = comparison.choose_metric(groups, options.metric)
+    published = beside(NI_2023, groups) if options.published else []
     panels, left_out = (comparison.panels_of_all if options.aggregate else comparison.panels_by_task)(groups)
     for note in [*notes, *left_out, *comparison.notes_on(groups)]:
         print(f"note: {note}", file=sys.stderr)
@@ -74,6 +81,12 @@ def main(arguments: list[str]) -> int:
         draw_improvement(pairs, metric, written[-1])
         if options.table:
             written += _table(written[-1], _pair_table(pairs, metric))
+    if options.published:
+        written.append(_beside(path, options.out, "published"))
+        draw_beside(NI_2023, published, written[-1])
+        if options.table:
+            table = _length_table({NI_2023.env_id: published}, "eval/return", "mean", ["lowest", "highest"])
+            written += _table(written[-1], table)
     print("\n".join(map(str, written)))
     return 0
 
@@ -143,7 +156,10 @@ def _curve_table(panels: Sequence[Sequence[Panel]], estimate: str) -> tuple[list
 
 
 def _length_table(
-    families: dict[str, list[comparison.Lengths]], metric: str, estimate: str
+    families: dict[str, list[comparison.Lengths]],
+    metric: str,
+    estimate: str,
+    bounds: Sequence[str] = ("CI low", "CI high"),
 ) -> tuple[list[str], list[list[str]]]:
     rows = [
         [family, line.algorithm, f"{length:g}", str(seeds), figure(score), *_interval(Interval(low, high))]
@@ -153,7 +169,7 @@ def _length_table(
             line.lengths, line.seeds, line.scores, line.low, line.high, strict=True
         )
     ]
-    return ["tasks", "algorithm", "length", "seeds", f"{metric} {estimate}", "CI low", "CI high"], rows
+    return ["tasks", "algorithm", "length", "seeds", f"{metric} {estimate}", *bounds], rows
 
 
 def _pair_table(pairs: Sequence[comparison.Pair], metric: str) -> tuple[list[str], list[list[str]]]:

@@ -2,12 +2,14 @@
 
 import csv
 import json
+from functools import partial
 from pathlib import Path
 
 import matplotlib.figure
 import pytest
 from made_up_runs import made_up
 
+from jaxmem.analysis import groups
 from jaxmem.cli.main import main
 
 
@@ -147,6 +149,28 @@ def test_a_sweep_stands_for_its_runs(tmp_path, drawn, capsys):
     assert captured.out.split() == [str(sweep / "curve.png"), str(sweep / "improvement.png")]
     assert f"not drawn: {sweep / 'three'}, which has no rows yet" in captured.err
     assert len(drawn[0].axes[0].lines) == 2
+
+
+def test_finished_runs_by_length_beside_what_is_published(tmp_path, drawn, capsys, monkeypatch):
+    plan = {"short": (50, "lru", 1.0), "long": (250, "lru", 0.5), "open": (100, "lru", 0.9), "gpt": (50, "gpt", 0.2)}
+    for name, (length, core, best) in plan.items():
+        score = partial(lambda seed, part, best: part * best / (1 + seed), best=best)
+        made_up(tmp_path / name, f"active_tmaze_{length}", core, score, seeds=2)
+    folders = [tmp_path / name for name in plan]
+    assert "none of these runs is a finished one of ActiveTMaze-v0" in fails([*folders, "--published"], capsys)
+    monkeypatch.setattr(groups, "finished_rows", lambda run: None if run.path.name == "open" else [])
+    drawn.clear()
+    assert main(["plot", *map(str, folders), "--published", "--table", "--out", str(tmp_path / "all.png")]) == 0
+    assert str(tmp_path / "all_published.png") in capsys.readouterr().out
+    assert [tuple(row.values())[1:] for row in table(tmp_path / "all_published.csv")] == [
+        ("lru", "50", "2", "0.75", "0.5", "1"),
+        ("lru", "250", "2", "0.375", "0.25", "0.5"),
+        ("gpt", "50", "2", "0.15", "0.1", "0.2"),
+    ]
+    (axes,) = drawn[-1].axes
+    labels = [text.get_text() for text in (axes.get_legend() or drawn[-1].legends[0]).texts]
+    assert labels == ["lru", "gpt", *(f"{name}, Ni et al. 2023, arXiv:2307.03864" for name in ("transformer", "LSTM"))]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["20", "50", "250", "500"]
 
 
 def test_wrong_arguments(tmp_path, capsys):
