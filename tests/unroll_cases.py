@@ -11,7 +11,7 @@ from gymnax.environments import spaces
 
 from jaxmem import agents, cores
 from jaxmem.agents import AgentState, Unroll
-from jaxmem.networks import Inputs, NetworkOptions, first_inputs
+from jaxmem.networks import AuxiliaryOptions, Inputs, NetworkOptions, first_inputs
 
 ACTIONS = 3
 LENGTHS = (4, 1, 6)
@@ -19,14 +19,21 @@ STEPS = sum(LENGTHS)
 ROWS = 2
 
 
-def make_agent(name: str, core: str = "lstm", core_options: dict[str, Any] | None = None, **options: Any) -> Any:
-    """An actor-critic of width 8."""
+def make_agent(
+    name: str,
+    core: str = "lstm",
+    core_options: dict[str, Any] | None = None,
+    auxiliary: AuxiliaryOptions | None = None,
+    **options: Any,
+) -> Any:
+    """An agent of width 8."""
     width = 8
     parts = NetworkOptions(obs_embed=6, action_embed=2, head=(8,)).parts(
         cores.options(core, width=width, **(core_options or {})),
         spaces.Box(-1, 1, (2,)),
         spaces.Discrete(ACTIONS),
         STEPS + 1,
+        auxiliary,
     )
     return agents.options(name, **options).make(parts, first_inputs(jnp.zeros((1, 2))), STEPS)
 

@@ -1,12 +1,13 @@
 """What actor-critics share that learn from their own latest steps."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 
+from jaxmem.agents.auxiliary import Auxiliary, learner_unroll
 from jaxmem.agents.base import AgentOptions, AgentState, Metrics, NetAgent, Params, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
@@ -20,6 +21,7 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     """Fields with the same default in all of them; the others stand in each algorithm's own options."""
 
     on_policy: ClassVar[bool] = True
+    predicts: ClassVar[bool] = True
 
     discount: float = number(0.99, 0, 1)
     """discount of the return that is learned; 1 fits tasks that end by themselves"""
@@ -37,6 +39,22 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     def network(self, parts: NetworkParts) -> PolicyValue:
         """A policy and a value on one trunk."""
         return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=parts.head(outputs=1))
+
+
+class Said(NamedTuple):
+    """What an actor-critic's network says of an unroll.
+
+    Attributes:
+        logits: float32 [T, B, A].
+        log_prob: float32 [T, B], of the actions that were taken.
+        value: float32 [T+1, B].
+        auxiliary: errors of predictions.
+    """
+
+    logits: jax.Array
+    log_prob: jax.Array
+    value: jax.Array
+    auxiliary: Auxiliary
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,26 +91,21 @@ class ActorCriticAgent(NetAgent):
         metrics["grad_norm"] = optax.tree.norm(gradients)
         return gradient_step(self.optimizer(self.learning_rate(progress)), state, gradients), metrics
 
-    def outputs(self, params: Params, unroll: Unroll, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """What the network says of an unroll.
+    def outputs(self, params: Params, unroll: Unroll, key: jax.Array) -> "Said":
+        """What the network says of an unroll."""
+        (logits, value), auxiliary = learner_unroll(self.net, params, unroll, not self.options.act_dropout, key)
+        return Said(logits[:-1], taken(jax.nn.log_softmax(logits[:-1]), unroll.action), value, auxiliary)
 
-        Returns:
-            Logits [T, B, A]; log-probabilities of the actions that were taken [T, B]; values [T+1, B].
-        """
-        apply: Any = self.net.apply
-        deterministic, rngs = not self.options.act_dropout, {"dropout": key}
-        _, (logits, value) = apply(
-            params, unroll.memory, unroll.inputs, unroll.start, deterministic, method="unroll", rngs=rngs
-        )
-        return logits[:-1], taken(jax.nn.log_softmax(logits[:-1]), unroll.action), value
-
-    def total(self, means: Metrics, logits: jax.Array, mask: jax.Array) -> tuple[jax.Array, Metrics]:
+    def total(
+        self, means: Metrics, logits: jax.Array, mask: jax.Array, auxiliary: Auxiliary
+    ) -> tuple[jax.Array, Metrics]:
         """The loss made of policy and value loss, entropy and barrier, and the metrics with all of them.
 
         Args:
             means: has "policy_loss", "value_loss" and "value", means over the steps in which something was done.
             logits: [T, B, A].
             mask: bool [T, B], those steps.
+            auxiliary: errors of predictions, which are added.
         """
         options = self.options
         means = means | {
@@ -101,7 +114,7 @@ class ActorCriticAgent(NetAgent):
         }
         kept_open = options.entropy_cost * means["entropy"] + options.barrier_cost * means["barrier"]
         loss = means["policy_loss"] + options.baseline_cost * means["value_loss"] - kept_open
-        return loss, {"loss": loss} | means
+        return auxiliary.added(loss, {"loss": loss} | means)
 
 
 def normalized(advantage: jax.Array, mask: jax.Array) -> jax.Array:

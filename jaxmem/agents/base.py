@@ -11,6 +11,7 @@ import optax
 from flax import linen as nn
 from flax import struct
 
+from jaxmem.agents.auxiliary import predicted
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import Config, text
 from jaxmem.exploration import GREEDY, Exploration
@@ -166,6 +167,8 @@ class AgentOptions(Config):
 
     on_policy: ClassVar[bool] = False
     """whether `make` gives an `UnrollAgent`; else it gives an `EpisodeAgent`"""
+    predicts: ClassVar[bool] = False
+    """whether the agent learns what its trunks predict: see `jaxmem.agents.auxiliary.learner_unroll`"""
 
     name: str = text("")
     """the algorithm"""
@@ -191,6 +194,7 @@ class NetAgent:
             a policy's logits or a Q-function's values.
         example: inputs of one row, to initialise parameters with.
         horizon: the most steps of an episode.
+        own_metrics: names of what `update` reports, errors of predictions apart.
     """
 
     options: Any
@@ -198,10 +202,17 @@ class NetAgent:
     example: Inputs
     horizon: int
 
+    own_metrics: ClassVar[tuple[str, ...]] = ()
+
     @cached_property
     def exploration(self) -> Exploration:
         """How it acts while it explores."""
         return self.options.exploration(self.horizon)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """See `Agent.metric_names`."""
+        return (*self.own_metrics, *predicted(self.net))
 
     def initial_carry(self, batch_size: int) -> Carry:
         """See `Agent.initial_carry`."""
@@ -293,7 +304,7 @@ def init_state(
     rows = example.prev_action.shape[0]
     start = jnp.ones((1, rows), bool)
     inputs = jax.tree.map(lambda leaf: leaf[None], example)
-    params: Any = net.init(key, None, inputs, start, method="unroll")
+    params: Any = net.init(key, None, inputs, start, method="unroll", mutable=["params"])
     followed = only(params, params["params"] if targets is None else targets)
     return AgentState(
         params=params,

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxmem.agents.auxiliary import learner_unroll
 from jaxmem.agents.base import (
     AgentState,
     Metrics,
@@ -18,10 +19,11 @@ from jaxmem.agents.base import (
     init_state,
 )
 from jaxmem.agents.returns import ReturnOptions
+from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.exploration import ExplorationOptions
 from jaxmem.losses import TRACES, Trace, double_q_lambda, masked_mean, taken
-from jaxmem.networks import Inputs, MemoryNet, NetworkParts, episode_inputs
+from jaxmem.networks import Inputs, MemoryNet, NetworkParts
 from jaxmem.replay import Episodes
 
 
@@ -33,6 +35,8 @@ class DoubleDQNOptions(ExplorationOptions, ReturnOptions):
     that dropout acts there too; it also evaluates the online network a second time, with other dropout, to
     choose the bootstrap action. `act_dropout`, `target_dropout` and `separate_selector` follow it by default.
     """
+
+    predicts: ClassVar[bool] = True
 
     name: str = choice("ddqn", ["ddqn"])
     """the algorithm"""
@@ -76,7 +80,7 @@ class DoubleDQN(NetAgent):
     options: DoubleDQNOptions
     net: MemoryNet
 
-    metric_names: ClassVar[tuple[str, ...]] = ("loss", "q", "grad_norm")
+    own_metrics: ClassVar[tuple[str, ...]] = ("loss", "q", "grad_norm")
 
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
@@ -103,17 +107,17 @@ class DoubleDQN(NetAgent):
         All nets unroll the same observations from each episode's first one, and only then are the values
         shifted: a target net that started one step later would remember something else.
         """
-        inputs, start = episode_inputs(episodes)
+        steps = Unroll.of(episodes)
         online_key, target_key, selector_key = jax.random.split(key, 3)
 
         apply: Any = self.net.apply
 
         def unroll(params: Params, key: jax.Array, dropout: bool) -> jax.Array:
             rngs = {"dropout": key}
-            return apply(params, None, inputs, start, not dropout, method="unroll", rngs=rngs)[1]
+            return apply(params, None, steps.inputs, steps.start, not dropout, method="unroll", rngs=rngs)[1]
 
         targets_drop = self.options.target_dropout
-        q = unroll(params, online_key, dropout=True)
+        q, auxiliary = learner_unroll(self.net, params, steps, False, online_key)
         q_value = unroll(state.target_params, target_key, targets_drop)
         q_selector = jax.lax.stop_gradient(q)
         if self.options.separate_selector:
@@ -131,4 +135,4 @@ class DoubleDQN(NetAgent):
             episodes.continues,
         )
         loss = masked_mean(jnp.square(td_error), episodes.mask)
-        return loss, {"loss": loss, "q": masked_mean(taken(q[:-1], action), episodes.mask)}
+        return auxiliary.added(loss, {"loss": loss, "q": masked_mean(taken(q[:-1], action), episodes.mask)})

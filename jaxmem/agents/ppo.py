@@ -103,7 +103,7 @@ class PPO(ActorCriticAgent):
 
     options: PPOOptions
 
-    metric_names: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "kl", "clipped", "grad_norm")
+    own_metrics: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "kl", "clipped", "grad_norm")
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""
@@ -112,7 +112,7 @@ class PPO(ActorCriticAgent):
     def prepare(self, state: AgentState, unroll: Unroll, key: jax.Array) -> PPOBatch:
         """See `UnrollAgent.prepare`: old values, targets and advantages."""
         options = self.options
-        _, log_prob, value = self.outputs(state.params, unroll, key)
+        _, log_prob, value, _ = self.outputs(state.params, unroll, key)
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
@@ -136,7 +136,7 @@ class PPO(ActorCriticAgent):
         `kl` is an estimate of that from the old policy to the new one, where the actions are the old policy's own.
         """
         options, mask, advantage = self.options, batch.steps.mask, batch.advantage
-        logits, log_prob, value = self.outputs(params, batch.steps, key)
+        logits, log_prob, value, auxiliary = self.outputs(params, batch.steps, key)
         if options.normalize_over == "minibatch":
             advantage = normalized(advantage, mask)
         log_ratio = log_prob - batch.log_prob
@@ -151,4 +151,4 @@ class PPO(ActorCriticAgent):
             "kl": masked_mean(ratio - 1 - log_ratio, mask),
             "clipped": masked_mean((jnp.abs(ratio - 1) > options.clip_ratio).astype(jnp.float32), mask),
         }
-        return self.total(means, logits, mask)
+        return self.total(means, logits, mask, auxiliary)

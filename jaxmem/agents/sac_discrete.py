@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from jaxmem.agents.auxiliary import learner_unroll
 from jaxmem.agents.base import (
     AgentState,
     Metrics,
@@ -19,6 +20,7 @@ from jaxmem.agents.base import (
     init_state,
 )
 from jaxmem.agents.returns import ReturnOptions
+from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, integer, number
 from jaxmem.exploration import ExplorationOptions
 from jaxmem.losses import (
@@ -31,7 +33,7 @@ from jaxmem.losses import (
     taken,
     temperature_loss,
 )
-from jaxmem.networks import ActorCritic, Inputs, NetworkParts, episode_inputs
+from jaxmem.networks import ActorCritic, Inputs, NetworkParts
 from jaxmem.replay import Episodes
 
 _CRITICS = ("critic_0", "critic_1")
@@ -49,6 +51,8 @@ class SACDiscreteOptions(ExplorationOptions, ReturnOptions):
     online trunk. In the policy's loss the critics are frozen, weights and inputs. Dropout is on while collecting and in
     every pass of an update.
     """
+
+    predicts: ClassVar[bool] = True
 
     name: str = choice("sac_discrete", ["sac_discrete"])
     """the algorithm"""
@@ -102,7 +106,7 @@ class SACDiscrete(NetAgent):
     net: ActorCritic
     num_actions: int
 
-    metric_names: ClassVar[tuple[str, ...]] = (
+    own_metrics: ClassVar[tuple[str, ...]] = (
         "loss",
         "critic_loss",
         "policy_loss",
@@ -151,16 +155,16 @@ class SACDiscrete(NetAgent):
         Every pass unrolls the same observations from each episode's first one, and only then are the values shifted.
         """
         options = self.options
-        inputs, start = episode_inputs(episodes)
+        steps = Unroll.of(episodes)
         online_key, target_key = jax.random.split(key)
         apply: Any = self.net.apply
 
-        def unroll(params: Params, method: str, *arguments: Any, key: jax.Array) -> Any:
-            return apply(params, *arguments, inputs, start, False, method=method, rngs={"dropout": key})
-
-        _, online = unroll(params, "unroll", None, key=online_key)
+        online, auxiliary = learner_unroll(self.net, params, steps, False, online_key)
         targets = {"params": params["params"] | state.target_params["params"]}
-        features = online.features if options.shared else unroll(targets, "critic_features", key=target_key)
+        features = online.features
+        if not options.shared:
+            rngs = {"dropout": target_key}
+            features = apply(targets, steps.inputs, steps.start, False, method="critic_features", rngs=rngs)
         q_target = apply(targets, jax.lax.stop_gradient(features), method="q")
 
         temperature = jnp.float32(options.temperature)
@@ -196,7 +200,7 @@ class SACDiscrete(NetAgent):
         if options.learn_temperature:
             wanted = options.target_entropy * math.log(self.num_actions)
             loss += temperature_loss(params["params"]["log_temperature"], mean_entropy, wanted)
-        return loss, {
+        metrics = {
             "loss": loss,
             "critic_loss": critic_loss,
             "policy_loss": policy_loss,
@@ -204,3 +208,4 @@ class SACDiscrete(NetAgent):
             "entropy": mean_entropy,
             "temperature": temperature,
         }
+        return auxiliary.added(loss, metrics)

@@ -70,7 +70,7 @@ class VTrace(ActorCriticAgent):
 
     options: VTraceOptions
 
-    metric_names: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "ratio", "grad_norm")
+    own_metrics: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "ratio", "grad_norm")
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""
@@ -89,7 +89,7 @@ class VTrace(ActorCriticAgent):
     def loss(self, params: Params, batch: Unroll, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on the steps of all rows, and metrics."""
         options, mask = self.options, batch.mask
-        logits, log_prob, value = self.outputs(params, batch, key)
+        logits, log_prob, value, auxiliary = self.outputs(params, batch, key)
         # Where nothing was done the ratio is 0: no correction passes through.
         ratio = jnp.where(mask, jnp.exp(log_prob - batch.log_prob), 0)
         targets = partial(vtrace, lambda_=options.td_lambda, clip_rho=options.clip_rho, clip_c=options.clip_c)
@@ -111,6 +111,6 @@ class VTrace(ActorCriticAgent):
             "value": masked_mean(value[:-1], mask),
             "ratio": masked_mean(ratio, mask),
         }
-        loss, metrics = self.total(means, logits, mask)
+        loss, metrics = self.total(means, logits, mask, auxiliary)
         scale = jnp.sum(mask) if options.reduce == "sum" else 1
         return scale * loss, metrics

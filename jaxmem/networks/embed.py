@@ -11,6 +11,11 @@ from jaxmem.networks.inputs import Inputs
 from jaxmem.networks.vision import SmallCNN
 
 
+def scaled(obs: jax.Array) -> jax.Array:
+    """Observations as float32, bytes from 0 to 1."""
+    return obs.astype(jnp.float32) * (1 / 255 if obs.dtype == jnp.uint8 else 1)
+
+
 class Embedding(nn.Module):
     """Observation, previous action and previous reward, each embedded, concatenated; a width of 0 leaves one out.
 
@@ -33,8 +38,7 @@ class Embedding(nn.Module):
         """Embed inputs with any leading axes: returns [..., obs_width + action_width + reward_width]."""
         obs = inputs.obs
         lead = obs.shape[: obs.ndim - len(self.obs_shape)]
-        scale = 1 / 255 if obs.dtype == jnp.uint8 else 1
-        obs = obs.astype(jnp.float32) * scale
+        obs = scaled(obs)
         if self.cnn is not None:
             encoder = SmallCNN(self.obs_width, *self.cnn, dtype=self.dtype, name="obs")
             parts = [encoder(obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]

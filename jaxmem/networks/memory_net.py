@@ -11,6 +11,9 @@ from jaxmem.cores import Core
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.inputs import Inputs
 
+FEATURES = "features"
+"""Flax's collection in which a trunk with a predictor leaves its features, where that is mutable."""
+
 
 class Trunk(nn.Module):
     """`core(embedding(inputs))`: the part of a network that sees and remembers.
@@ -21,11 +24,13 @@ class Trunk(nn.Module):
         embedding: sees.
         core: remembers.
         skip: whether features are the core's output and the embedding beside it, or the core's output alone.
+        predictor: a `Predictor`, which agents call on the features of `unroll`; None where nothing is predicted.
     """
 
     embedding: Embedding
     core: Core
     skip: bool = False
+    predictor: nn.Module | None = None
 
     def initial_state(self, batch_size: int) -> Any:
         """The core's state before anything was seen; needs no parameters."""
@@ -43,10 +48,19 @@ class Trunk(nn.Module):
         flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
         x = self.embedding(flat).reshape(*start.shape, -1)
         state, y = self.core.unroll(state, x, start, deterministic)
-        return state, self._features(x, y)
+        features = self._features(x, y)
+        if self.predictor is not None:
+            if self.is_initializing():
+                self._initialize_predictor(features, inputs)
+            self.sow(FEATURES, "features", features)
+        return state, features
 
     def _features(self, x: jax.Array, y: jax.Array) -> jax.Array:
         return jnp.concatenate([x, y], axis=-1) if self.skip else y
+
+    def _initialize_predictor(self, features: jax.Array, inputs: Inputs) -> None:
+        predict: Any = self.predictor
+        predict(features, inputs.prev_action, inputs.obs, inputs.prev_reward)
 
 
 class MemoryNet(nn.Module):

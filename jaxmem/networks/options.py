@@ -1,5 +1,6 @@
 """What stands around a core: options, and the parts that agents assemble."""
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from jaxmem.cores import CoreOptions
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.heads import MLPHead
 from jaxmem.networks.memory_net import Trunk
+from jaxmem.networks.prediction import AuxiliaryOptions, Predictor
 from jaxmem.networks.vision import smallest_picture
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
@@ -45,7 +47,14 @@ class NetworkOptions(Config):
         """Width of what the core is fed."""
         return self.obs_embed + self.action_embed + self.reward_embed
 
-    def parts(self, core: CoreOptions, obs_space: Any, action_space: Any, max_length: int) -> "NetworkParts":
+    def parts(
+        self,
+        core: CoreOptions,
+        obs_space: Any,
+        action_space: Any,
+        max_length: int,
+        auxiliary: AuxiliaryOptions | None = None,
+    ) -> "NetworkParts":
         """What an agent assembles its networks from, for an environment.
 
         Args:
@@ -53,6 +62,7 @@ class NetworkOptions(Config):
             obs_space: a gymnax `Box`.
             action_space: a gymnax `Discrete`.
             max_length: the most steps that the core sees of one episode.
+            auxiliary: what trunks predict; None for nothing.
 
         Raises:
             ConfigError: for spaces that the network cannot take, or if the core cannot take the embedding's width.
@@ -73,7 +83,7 @@ class NetworkOptions(Config):
                 f"allowed is (height, width, channels), at least {smallest} high and wide"
             )
         cnn = (self.cnn_channels, self.cnn_kernel) if is_picture and self.encoder != "linear" else None
-        parts = NetworkParts(self, core, shape, cnn, action_space.n, max_length)
+        parts = NetworkParts(self, core, shape, cnn, action_space.n, max_length, auxiliary or AuxiliaryOptions())
         if parts.core().needs_equal_width and self.input_width != core.width:
             raise ConfigError(
                 f"core.width is {core.width}: the {core.name} core needs the width of its input, which is "
@@ -93,6 +103,7 @@ class NetworkParts:
         cnn: channels and kernel of the convolutional net that embeds it; None for a linear layer.
         num_actions: size of the action space.
         max_length: the most steps that the core sees of one episode.
+        auxiliary: what trunks predict.
     """
 
     options: NetworkOptions
@@ -101,6 +112,7 @@ class NetworkParts:
     cnn: tuple[tuple[int, ...], int] | None
     num_actions: int
     max_length: int
+    auxiliary: AuxiliaryOptions
 
     @property
     def dtype(self) -> Any:
@@ -123,7 +135,13 @@ class NetworkParts:
             cnn=self.cnn,
             dtype=self.dtype,
         )
-        return Trunk(embedding=embedding, core=self.core(), skip=options.skip)
+        return Trunk(embedding=embedding, core=self.core(), skip=options.skip, predictor=self._predictor())
+
+    def _predictor(self) -> Predictor | None:
+        if not self.auxiliary.weights:
+            return None
+        outputs = Predictor.outputs(self.auxiliary, math.prod(self.obs_shape))
+        return Predictor(self.head(outputs=outputs), self.auxiliary, self.num_actions)
 
     def head(self, last_bound: float = 3e-3, outputs: int | None = None) -> MLPHead:
         """A read-out, by default with one output an action; its last layer starts uniform in +-`last_bound`."""

@@ -49,7 +49,7 @@ class Program:
         task, config = self.task, self.config
         obs_space, action_space = task.env.observation_space(task.params), task.env.action_space(task.params)
         # The learner also sees the observation after the last action.
-        parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1)
+        parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1, config.auxiliary)
         example = first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
         agent = config.agent.make(parts, example, task.horizon)
         self._check_metrics(agent)

@@ -12,7 +12,7 @@ from jaxmem.config import Config, ConfigError, integer, number, replace
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
 from jaxmem.exploration import DeviationOptions
-from jaxmem.networks import NetworkOptions
+from jaxmem.networks import AuxiliaryOptions, NetworkOptions
 from jaxmem.replay import BalanceOptions
 
 _MAX_STEPS = 2**31 - 1
@@ -111,6 +111,8 @@ class RunConfig(Config):
     """what training episodes do that the agent does not want"""
     balance: BalanceOptions = dataclasses.field(default_factory=BalanceOptions)
     """which stored episodes are learned from more often than others"""
+    auxiliary: AuxiliaryOptions = dataclasses.field(default_factory=AuxiliaryOptions)
+    """what else the memory learns from"""
     seeds: int = integer(1, low=1)
     """independent runs, trained side by side in one program"""
     seed: int = integer(0, low=0, high=2**32 - 1)
@@ -125,6 +127,8 @@ class RunConfig(Config):
         parts, rows = self.loop.minibatches, self.loop.collect
         if parts > 1 and not self.agent.on_policy:
             raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")
+        if self.auxiliary.weights and not self.agent.predicts:
+            raise ConfigError(f"auxiliary has weights: {self.agent.name} learns no predictions, allowed is 0")
         if self.balance.share > 0 and self.agent.on_policy:
             raise ConfigError(f"balance.share is {self.balance.share}: {self.agent.name} has no replay, allowed is 0")
         if rows % parts:
@@ -154,6 +158,7 @@ class RunConfig(Config):
             # Runs that were written before there was such a field have none of it.
             deviation = replace(DeviationOptions(), **data.pop("deviation", {}))
             balance = replace(BalanceOptions(), **data.pop("balance", {}))
+            auxiliary = replace(AuxiliaryOptions(), **data.pop("auxiliary", {}))
             return RunConfig(
                 env=envs.options(env.pop("id"), **_tuples(env)),
                 core=cores.options(core.pop("name"), **_tuples(core)),
@@ -162,6 +167,7 @@ class RunConfig(Config):
                 loop=loop,
                 deviation=deviation,
                 balance=balance,
+                auxiliary=auxiliary,
                 **data,
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -120,7 +120,7 @@ def test_the_first_step_is_that_of_an_actor_critic(batch, state):
     """Before any update all ratios are 1: the gradient is that of log-probability times advantage."""
 
     def by_log_prob(params: Any) -> jax.Array:
-        _, log_prob, _ = AGENT.outputs(params, batch.steps, KEY)
+        log_prob = AGENT.outputs(params, batch.steps, KEY).log_prob
         return -jnp.sum(jnp.where(batch.steps.mask, log_prob * batch.advantage, 0)) / batch.steps.mask.sum()
 
     got = jax.grad(lambda p: AGENT.loss(p, batch, KEY)[1]["policy_loss"])(state.params)["params"]
@@ -202,7 +202,7 @@ def test_what_a_bandit_teaches_while_exploring(epsilon, temperature):
         return gradient, behaviour @ (batch.target - batch.value)[0]
 
     def known(params: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        logits, _, value = agent.outputs(params, unroll, KEY)
+        logits, _, value, _ = agent.outputs(params, unroll, KEY)
         policy, advantage = jax.nn.softmax(logits[0, 0]), worth - value[0]
         weight = jax.lax.stop_gradient(jnp.where(behaviour > 0, policy * advantage, 0))
         return -jnp.sum(weight * jnp.log(policy)), (policy, advantage)

@@ -63,7 +63,7 @@ def test_a_run_of_a_users_parts_asks_for_the_file_that_registers_them(part: str,
 def test_a_configuration_from_before_there_were_some_groups_has_none_of_them():
     config = SHIPPED["quickstart"].config()
     data = config.to_json()
-    for group in ("deviation", "balance"):
+    for group in ("deviation", "balance", "auxiliary"):
         del data[group]
     assert RunConfig.from_json(data) == config
 
