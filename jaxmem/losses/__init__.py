@@ -3,6 +3,7 @@
 from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
 from jaxmem.losses.ppo import clipped_ratio_loss, clipped_value_loss
 from jaxmem.losses.q_learning import double_q_lambda
+from jaxmem.losses.redistribution import return_differences, synthetic_rewards
 from jaxmem.losses.reduce import masked_mean, taken
 from jaxmem.losses.returns import TRACES, Trace, general_returns
 from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
@@ -30,8 +31,10 @@ __all__ = [
     "general_returns",
     "log_barrier",
     "masked_mean",
+    "return_differences",
     "sac_policy_loss",
     "soft_lambda_returns",
+    "synthetic_rewards",
     "taken",
     "temperature_loss",
     "vtrace",

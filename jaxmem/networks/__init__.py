@@ -1,8 +1,9 @@
 """Networks: embed the inputs, remember, read out."""
 
 from jaxmem.networks.actor_critic import ActorCritic, ActorCriticOutputs
+from jaxmem.networks.embed import Embedding
 from jaxmem.networks.inputs import Inputs, episode_inputs, first_inputs
-from jaxmem.networks.memory_net import FEATURES, MemoryNet, Trunk, parameter_count
+from jaxmem.networks.memory_net import FEATURES, MemoryNet, Trunk, embedded, over_rows, parameter_count, with_action
 from jaxmem.networks.options import NetworkOptions, NetworkParts
 from jaxmem.networks.policy_value import PolicyValue, PolicyValueOutputs
 from jaxmem.networks.prediction import AuxiliaryOptions
@@ -12,6 +13,7 @@ __all__ = [
     "ActorCritic",
     "ActorCriticOutputs",
     "AuxiliaryOptions",
+    "Embedding",
     "Inputs",
     "MemoryNet",
     "NetworkOptions",
@@ -19,7 +21,10 @@ __all__ = [
     "PolicyValue",
     "PolicyValueOutputs",
     "Trunk",
+    "embedded",
     "episode_inputs",
     "first_inputs",
+    "over_rows",
     "parameter_count",
+    "with_action",
 ]

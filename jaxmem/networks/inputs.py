@@ -32,6 +32,7 @@ def episode_inputs(episodes: Episodes) -> tuple[Inputs, jax.Array]:
     batch = episodes.length.shape[0]
     none = jnp.full((1, batch), NO_ACTION, jnp.int32)
     prev_action = jnp.concatenate([none, episodes.action.astype(jnp.int32)])
-    prev_reward = jnp.concatenate([jnp.zeros((1, batch), jnp.float32), episodes.reward])
+    reward = episodes.reward if episodes.paid is None else episodes.paid
+    prev_reward = jnp.concatenate([jnp.zeros((1, batch), jnp.float32), reward])
     start = jnp.zeros(prev_action.shape, bool).at[0].set(True)
     return Inputs(episodes.obs, prev_action, prev_reward), start

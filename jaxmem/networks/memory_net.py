@@ -44,9 +44,7 @@ class Trunk(nn.Module):
 
     def unroll(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
         """T steps of B rows: inputs [T, B, ...], start [T, B] -> (state, [T, B, D]); None is the first state."""
-        # Steps and rows share one axis around the core: XLA's CPU backend is slow with the weight gradients of two.
-        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
-        x = self.embedding(flat).reshape(*start.shape, -1)
+        x = embedded(self.embedding, inputs)
         state, y = self.core.unroll(state, x, start, deterministic)
         features = self._features(x, y)
         if self.predictor is not None:
@@ -106,10 +104,22 @@ class PolicyNet(nn.Module):
         return state, apply(y)
 
 
+def embedded(embedding: Embedding, inputs: Inputs) -> jax.Array:
+    """Inputs [T, B, ...], embedded: [T, B, D]."""
+    # Steps and rows share one axis around the core: XLA's CPU backend is slow with the weight gradients of two.
+    flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
+    return embedding(flat).reshape(*inputs.prev_action.shape, -1)
+
+
 def over_rows(head: nn.Module, y: jax.Array) -> jax.Array:
-    """A head on [T, B, D], as one batch of T * B rows: see `Trunk.unroll`."""
+    """A head on [T, B, D], as one batch of T * B rows: see `embedded`."""
     apply: Any = head
     return apply(y.reshape(-1, y.shape[-1])).reshape(*y.shape[:-1], -1)
+
+
+def with_action(y: jax.Array, action: jax.Array, num_actions: int) -> jax.Array:
+    """What is known of a step, [..., D], and what was done in it, int [...], as one-hot: [..., D + num_actions]."""
+    return jnp.concatenate([y, jax.nn.one_hot(action, num_actions, dtype=y.dtype)], axis=-1)
 
 
 def parameter_count(params: Any) -> int:

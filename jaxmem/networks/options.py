@@ -123,19 +123,23 @@ class NetworkParts:
         """A memory core."""
         return self.core_options.make(self.max_length, self.dtype)
 
-    def trunk(self) -> Trunk:
-        """An embedding with a core on top."""
+    def embedding(self, history: bool = True) -> Embedding:
+        """An embedding of a step's inputs; without `history`, of the observation alone."""
         options = self.options
-        embedding = Embedding(
+        return Embedding(
             num_actions=self.num_actions,
             obs_width=options.obs_embed,
-            action_width=options.action_embed,
-            reward_width=options.reward_embed,
+            action_width=options.action_embed * history,
+            reward_width=options.reward_embed * history,
             obs_shape=self.obs_shape,
             cnn=self.cnn,
             dtype=self.dtype,
         )
-        return Trunk(embedding=embedding, core=self.core(), skip=options.skip, predictor=self._predictor())
+
+    def trunk(self) -> Trunk:
+        """An embedding with a core on top."""
+        skip = self.options.skip
+        return Trunk(embedding=self.embedding(), core=self.core(), skip=skip, predictor=self._predictor())
 
     def _predictor(self) -> Predictor | None:
         if not self.auxiliary.weights:

@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from jaxmem.config import Config, number
 from jaxmem.networks.embed import scaled
-from jaxmem.networks.memory_net import over_rows
+from jaxmem.networks.memory_net import over_rows, with_action
 
 _ERROR = "{}_error"
 
@@ -66,7 +66,7 @@ class Predictor(nn.Module):
             next_obs: [T, B, ...], seen afterwards.
             reward: float32 [T, B], that followed.
         """
-        x = jnp.concatenate([features, jax.nn.one_hot(action, self.num_actions, dtype=features.dtype)], axis=-1)
+        x = with_action(features, action, self.num_actions)
         targets = {}
         if self.options.next_obs > 0:
             targets["next_obs"] = scaled(next_obs).reshape(*action.shape, -1)

@@ -18,6 +18,8 @@ class Episodes:
         reward: [T, B] float32, 0 in the padding.
         length: [B] int32, number of actions taken.
         terminated: [B] bool; False where a time limit ended the episode, whose value then goes on.
+        paid: [T, B] float32, what the environment paid and memory sees, where `reward` was made of it for the learner;
+            None where it is `reward`.
     """
 
     obs: jax.Array
@@ -27,6 +29,7 @@ class Episodes:
     reward: jax.Array
     length: jax.Array
     terminated: jax.Array
+    paid: jax.Array | None = None
 
     @property
     def mask(self) -> jax.Array:

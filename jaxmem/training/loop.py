@@ -12,13 +12,14 @@ from jaxmem import envs
 from jaxmem.agents import Agent
 from jaxmem.config import ConfigError
 from jaxmem.exploration import Deviations
-from jaxmem.networks import first_inputs
+from jaxmem.networks import Inputs, NetworkParts, first_inputs
+from jaxmem.redistribution import Redistribution
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.decision import decisive_chance
 from jaxmem.training.off_policy import OffPolicy
 from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.options import RunConfig
-from jaxmem.training.state import Metrics, Run
+from jaxmem.training.state import Metrics, Run, update_metrics
 from jaxmem.training.task import Task
 
 
@@ -34,7 +35,7 @@ class Program:
 
     def __post_init__(self) -> None:
         # Now, since the first use may be inside a trace: arrays that an environment makes would be tracers there.
-        _ = self.agent
+        _ = self.agent, self.redistribution
 
     @cached_property
     def task(self) -> Task:
@@ -46,14 +47,23 @@ class Program:
     @cached_property
     def agent(self) -> Agent:
         """The algorithm, bound to network and task."""
+        agent = self.config.agent.make(*self._parts, self.task.horizon)
+        self._check_metrics(agent)
+        return agent
+
+    @cached_property
+    def redistribution(self) -> Redistribution | None:
+        """The model that gives the learner's rewards, bound to network and task; None where there is none."""
+        return self.config.redistribution.make(*self._parts)
+
+    @cached_property
+    def _parts(self) -> tuple[NetworkParts, Inputs]:
+        """What networks are assembled from, and inputs of one row to initialise them with."""
         task, config = self.task, self.config
         obs_space, action_space = task.env.observation_space(task.params), task.env.action_space(task.params)
         # The learner also sees the observation after the last action.
         parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1, config.auxiliary)
-        example = first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
-        agent = config.agent.make(parts, example, task.horizon)
-        self._check_metrics(agent)
-        return agent
+        return parts, first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
 
     @cached_property
     def learner(self) -> OffPolicy | OnPolicy:
@@ -62,12 +72,12 @@ class Program:
         task, config = self.task, self.config
         deviations = Deviations(config.deviation, task.horizon, task.env.action_space(task.params).n)
         if config.agent.on_policy:
-            return OnPolicy(task, agent, config.loop, deviations)
-        return OffPolicy(task, agent, config.loop, deviations, config.balance)
+            return OnPolicy(task, agent, config.loop, deviations, self.redistribution)
+        return OffPolicy(task, agent, config.loop, deviations, config.balance, self.redistribution)
 
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)
-        taken = sorted({"return", "length", *agent.metric_names} & set(names))
+        taken = sorted({"return", "length", *update_metrics(agent, self.redistribution)} & set(names))
         if taken:
             raise ConfigError(f"{env_id} has the episode metric {taken[0]!r}: allowed is a name that training has not")
         if self.config.loop.stop_success is not None and "success" not in self.task.reports:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -11,10 +12,11 @@ from jaxmem import envs
 from jaxmem import replay as episode_replay
 from jaxmem.agents import AgentState, EpisodeAgent
 from jaxmem.exploration import Deviations
+from jaxmem.redistribution import Redistribution
 from jaxmem.replay import BalanceOptions, Episodes, Replay
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.options import LoopOptions
-from jaxmem.training.state import Run, count_steps, count_updates, fresh
+from jaxmem.training.state import BESIDE, Run, count_steps, count_updates, fresh
 from jaxmem.training.task import Task
 
 
@@ -27,13 +29,16 @@ class OffPolicy:
     loop: LoopOptions
     deviations: Deviations
     balance: BalanceOptions
+    redistribution: Redistribution | None
 
     def begin(self, state: AgentState, collect_key: jax.Array, key: jax.Array, eval_key: jax.Array) -> Run:
         """A run whose replay holds random episodes, from which first updates were made."""
         loop = self.loop
         episodes, outcome = collect(self.task, self.agent, state, collect_key, loop.random_episodes, "random")
         store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
-        run = self._store(fresh(self.task, self.agent, state, store, key, eval_key), episodes, outcome)
+        run = self._store(
+            fresh(self.task, self.agent, self.redistribution, state, store, key, eval_key), episodes, outcome
+        )
         key, update_key = jax.random.split(run.key)
         first_updates = self._updates(episodes, round_up=False) if loop.updates is None else 0
         return self._update(replace(run, key=key), first_updates, update_key)
@@ -74,13 +79,21 @@ class OffPolicy:
         return lambda key: episode_replay.sample_balanced(stored, favoured, key, size)
 
     def _update(self, run: Run, updates: jax.Array | int, key: jax.Array) -> Run:
-        sample = self._sampler(run.experience)
+        sample, model = self._sampler(run.experience), self.redistribution
+        if model is not None:
+            # Drawn alike, also where updates are not: what is learned is what returns to expect.
+            draw = partial(episode_replay.sample, run.experience, batch_size=model.options.batch_size)
+            learned = model.learn(run.redistribution, draw, jax.random.fold_in(key, BESIDE))
+            run = replace(run, redistribution=learned)
 
         def one(index: jax.Array, carry: tuple) -> tuple:
             agent, sums = carry
             sample_key, update_key = jax.random.split(jax.random.fold_in(key, index))
-            agent, metrics = self.agent.update(agent, sample(sample_key), update_key)
-            return agent, jax.tree.map(jnp.add, sums, metrics)
+            batch, said = sample(sample_key), {}
+            if model is not None:
+                batch, said = model.apply(run.redistribution, batch)
+            agent, metrics = self.agent.update(agent, batch, update_key)
+            return agent, jax.tree.map(jnp.add, sums, metrics | said)
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
         return count_updates(run, agent, updates, sums)

@@ -13,6 +13,7 @@ from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
 from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import AuxiliaryOptions, NetworkOptions
+from jaxmem.redistribution import RedistributionOptions
 from jaxmem.replay import BalanceOptions
 
 _MAX_STEPS = 2**31 - 1
@@ -113,6 +114,8 @@ class RunConfig(Config):
     """which stored episodes are learned from more often than others"""
     auxiliary: AuxiliaryOptions = dataclasses.field(default_factory=AuxiliaryOptions)
     """what else the memory learns from"""
+    redistribution: RedistributionOptions = dataclasses.field(default_factory=RedistributionOptions)
+    """which rewards the learner sees instead of those that were paid"""
     seeds: int = integer(1, low=1)
     """independent runs, trained side by side in one program"""
     seed: int = integer(0, low=0, high=2**32 - 1)
@@ -127,6 +130,9 @@ class RunConfig(Config):
         parts, rows = self.loop.minibatches, self.loop.collect
         if parts > 1 and not self.agent.on_policy:
             raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")
+        kind = self.redistribution.kind
+        if kind != "none" and self.loop.unroll is not None:
+            raise ConfigError(f"redistribution.kind is {kind!r}: it needs whole episodes, allowed is loop.unroll none")
         if self.auxiliary.weights and not self.agent.predicts:
             raise ConfigError(f"auxiliary has weights: {self.agent.name} learns no predictions, allowed is 0")
         if self.balance.share > 0 and self.agent.on_policy:
@@ -159,6 +165,7 @@ class RunConfig(Config):
             deviation = replace(DeviationOptions(), **data.pop("deviation", {}))
             balance = replace(BalanceOptions(), **data.pop("balance", {}))
             auxiliary = replace(AuxiliaryOptions(), **data.pop("auxiliary", {}))
+            redistribution = replace(RedistributionOptions(), **data.pop("redistribution", {}))
             return RunConfig(
                 env=envs.options(env.pop("id"), **_tuples(env)),
                 core=cores.options(core.pop("name"), **_tuples(core)),
@@ -168,6 +175,7 @@ class RunConfig(Config):
                 deviation=deviation,
                 balance=balance,
                 auxiliary=auxiliary,
+                redistribution=redistribution,
                 **data,
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -8,9 +8,13 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxmem.agents import Agent, AgentState
+from jaxmem.redistribution import Redistribution
 from jaxmem.training.task import Task, episode_outcomes
 
 Metrics = dict[str, jax.Array]
+
+BESIDE = 2**31 - 1
+"""Folded into a key, it gives one that no split gives: those are what small numbers give."""
 
 
 @struct.dataclass
@@ -37,6 +41,7 @@ class Run:
         env_steps: int32, steps taken in all.
         updates: int32, gradient steps.
         window: sums since the last evaluation.
+        redistribution: what the model has learned that gives the learner's rewards; nothing where there is none.
     """
 
     agent: AgentState
@@ -48,9 +53,18 @@ class Run:
     env_steps: jax.Array
     updates: jax.Array
     window: Window
+    redistribution: Any = ()
 
 
-def fresh(task: Task, agent: Agent, state: AgentState, experience: Any, key: jax.Array, eval_key: jax.Array) -> Run:
+def fresh(
+    task: Task,
+    agent: Agent,
+    redistribution: Redistribution | None,
+    state: AgentState,
+    experience: Any,
+    key: jax.Array,
+    eval_key: jax.Array,
+) -> Run:
     """A run before its first step; `state` is the agent's."""
     # Arrays of their own: the run is donated, and one buffer cannot be donated twice.
     counters = {name: jnp.zeros((), jnp.int32) for name in ("iterations", "episodes", "env_steps", "updates")}
@@ -62,9 +76,23 @@ def fresh(task: Task, agent: Agent, state: AgentState, experience: Any, key: jax
         episodes=total(),
         outcomes={name: total() for name in episode_outcomes(task)},
         updates=total(),
-        metrics={name: total() for name in agent.metric_names},
+        metrics={name: total() for name in update_metrics(agent, redistribution)},
     )
-    return Run(agent=state, experience=experience, key=key, eval_key=eval_key, window=window, **counters)
+    model = () if redistribution is None else redistribution.init(jax.random.fold_in(key, BESIDE))
+    return Run(
+        agent=state,
+        experience=experience,
+        key=key,
+        eval_key=eval_key,
+        window=window,
+        redistribution=model,
+        **counters,
+    )
+
+
+def update_metrics(agent: Agent, redistribution: Redistribution | None) -> tuple[str, ...]:
+    """What is told of updates."""
+    return (*agent.metric_names, *(() if redistribution is None else redistribution.metric_names))
 
 
 def count_steps(run: Run, env_steps: jax.Array, episodes: jax.Array | int, sums: Metrics) -> Run:

@@ -41,6 +41,12 @@ def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: st
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+def test_every_cell_of_every_ablation_is_a_configuration_of_its_own():
+    for item in ablation.shipped().values():
+        configs = [item.choice(cell).config for cell in item.cells({})]
+        assert len({json.dumps(config.to_json()) for config in configs}) == len(configs)
+
+
 @pytest.mark.parametrize("agent", ["ddqn", "sac_discrete"])
 def test_a_configuration_from_before_there_were_traces_is_read(agent: str):
     config = replace(SHIPPED["quickstart"].config(), agent=agents.options(agent, td_lambda=0.5))
@@ -63,7 +69,7 @@ def test_a_run_of_a_users_parts_asks_for_the_file_that_registers_them(part: str,
 def test_a_configuration_from_before_there_were_some_groups_has_none_of_them():
     config = SHIPPED["quickstart"].config()
     data = config.to_json()
-    for group in ("deviation", "balance", "auxiliary"):
+    for group in ("deviation", "balance", "auxiliary", "redistribution"):
         del data[group]
     assert RunConfig.from_json(data) == config
 

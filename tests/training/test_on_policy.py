@@ -218,8 +218,8 @@ def test_each_pass_takes_every_row_once_in_another_order(monkeypatch):
     run = dataclasses.replace(
         run, agent=(0, jnp.zeros((6, 3), jnp.int32)), window=dataclasses.replace(run.window, metrics={})
     )
-    learner: Any = OnPolicy(program.task, Counting(), loop, program.learner.deviations)  # pyright: ignore[reportArgumentType]
-    monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, None))
+    learner: Any = OnPolicy(program.task, Counting(), loop, program.learner.deviations, None)  # pyright: ignore[reportArgumentType]
+    monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, None, {}))
     after = learner.iterate(run, (0.0, 0.0))
     count, orders = after.agent
     assert (count, after.updates) == (6, 6)
