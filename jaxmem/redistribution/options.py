@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from jaxmem.config import Config, choice, integer, number
+from jaxmem.config import Config, choice, flag, integer, number
 from jaxmem.networks import AuxiliaryOptions, Inputs, NetworkParts
 from jaxmem.redistribution.base import Redistribution
 from jaxmem.redistribution.rudder import ReturnModel, Rudder
@@ -24,6 +24,8 @@ class RedistributionOptions(Config):
     """rudder: differences of a predicted return; synthetic: what steps contribute to later rewards is paid at once"""
     share: float = number(1.0, 0, 1)
     """rudder: share of the rewards that is redistributed; the rest stays where it was paid"""
+    by_quality: bool = flag(True)
+    """rudder: of that share, redistribute only as much as the model explains of how returns differ"""
     alpha: float = number(0.1, 0)
     """synthetic: weight of a step's contribution to later rewards, in its reward"""
     beta: float = number(1.0, 0)

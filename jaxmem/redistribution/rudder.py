@@ -36,8 +36,9 @@ class Rudder(Redistribution):
 
     Loss: mean over the episodes of the squared error of the last prediction, and half the mean over the steps of that
     of all predictions. The latter makes an early prediction the expected return, given the beginning, so that a
-    difference is how much a step changed it. Their LSTM, lessons buffer and quality weights are not here: the model has
-    the run's kind of core, learns from episodes drawn alike, and `share` is fixed.
+    difference is how much a step changed it. Their LSTM and lessons buffer are not here: the model has the run's kind
+    of core and learns from episodes drawn alike. Their rewards, too, are redistributed the more, the better the model
+    predicts; here that is measured on each batch as a whole (`by_quality`).
 
     The sum of an episode's rewards stays the same; a discounted return does not, as rewards come earlier.
     """
@@ -52,4 +53,13 @@ class Rudder(Redistribution):
         """See `Redistribution.rewards`."""
         moved = jax.vmap(return_differences, in_axes=1, out_axes=1)(said, episodes.reward, episodes.mask)
         share = self.options.share
+        if self.options.by_quality:
+            share = share * self.quality(said, episodes)
         return share * moved + (1 - share) * episodes.reward
+
+    def quality(self, said: jax.Array, episodes: Episodes) -> jax.Array:
+        """Share of the variance of a batch's returns that the last predictions explain: float scalar from 0 to 1."""
+        is_last = episodes.mask & ~episodes.continues
+        missed = masked_mean(jnp.square(said - episodes.returns), is_last)
+        variance = jnp.var(episodes.returns)
+        return jnp.where(missed < variance, 1 - missed / jnp.where(variance > 0, variance, 1), 0)

@@ -84,7 +84,7 @@ def test_the_decisive_step_is_paid_at_once(kind):
 
 @pytest.fixture(scope="module")
 def apply():
-    made = model("rudder", share=0.25)
+    made = model("rudder", share=0.25, by_quality=False)
     state = made.init(jax.random.key(0))
     # As it is made, the head gives almost nothing.
     state = replace(state, params=jax.tree.map(lambda leaf: leaf + 0.3, state.params))
@@ -107,12 +107,29 @@ def test_a_step_is_judged_by_what_was_seen_and_done_up_to_it(apply):
 
 def test_a_share_moves_and_the_rest_stays(apply):
     found, _ = apply(BATCH)
-    whole = model("rudder", share=1.0)
+    whole = model("rudder", share=1.0, by_quality=False)
     state = whole.init(jax.random.key(0))
     state = replace(state, params=jax.tree.map(lambda leaf: leaf + 0.3, state.params))
     moved, _ = jax.jit(whole.apply, compiler_options=QUICK)(state, BATCH)
     np.testing.assert_allclose(found.reward, 0.25 * moved.reward + 0.75 * BATCH.reward, atol=1e-5)
     np.testing.assert_allclose(found.returns, BATCH.returns, atol=1e-5)
+
+
+@pytest.mark.parametrize(("error", "quality"), [(0.0, 1.0), (0.25, 0.75), (1.0, 0.0), (4.0, 0.0)])
+def test_what_a_model_does_not_explain_stays(error, quality):
+    """`error` is that of the last predictions, as a share of the variance of the returns."""
+    made: Any = model("rudder")
+    returns = BATCH.returns
+    said = jnp.broadcast_to(returns + jnp.sqrt(error * jnp.var(returns)), (STEPS, ROWS))
+    np.testing.assert_allclose(made.quality(said, BATCH), quality, atol=1e-6)
+    share = model("rudder", share=quality, by_quality=False)
+    np.testing.assert_allclose(made.rewards(said, BATCH), share.rewards(said, BATCH), atol=1e-5)
+
+
+def test_where_all_returns_are_the_same_nothing_is_explained():
+    made: Any = model("rudder")
+    same = replace(BATCH, reward=jnp.zeros_like(BATCH.reward))
+    assert float(made.quality(jnp.zeros((STEPS, ROWS)), same)) == 0
 
 
 def test_memory_sees_what_was_paid(apply):

@@ -49,7 +49,7 @@ def test_the_visit_to_the_oracle_is_paid_at_once(kind):
     parts = NetworkOptions(obs_embed=32, action_embed=32, head=(64,)).parts(
         cores.options("lstm", width=64), space, actions, task.horizon + 1
     )
-    options = RedistributionOptions(kind=kind, updates=1000, alpha=1.0, beta=0.0)
+    options = RedistributionOptions(kind=kind, updates=1000, alpha=1.0, beta=0.0, by_quality=False)
     model = options.make(parts, first_inputs(jnp.zeros((1, *space.shape))))
     assert model is not None
     episodes = played(task)
