@@ -1,7 +1,7 @@
 """What all algorithms share: the state, the interface, target networks and the optimiser step."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from jaxmem.agents.unroll import Unroll
 from jaxmem.config import Config, text
 from jaxmem.exploration import GREEDY, Exploration
 from jaxmem.losses import taken
-from jaxmem.networks import Inputs, NetworkParts
+from jaxmem.networks import CENTRE, Inputs, NetworkParts, recentred
 from jaxmem.replay import Episodes
 
 Params = Any
@@ -37,6 +37,11 @@ class AgentState:
     params: Params
     target_params: Params
     opt_state: Any
+
+    def recentred(self, inputs: Inputs, mask: jax.Array) -> "AgentState":
+        """The state after its networks saw inputs [T, B, ...], where mask bool [T, B]; see `networks.recentred`."""
+        online, targets = (recentred(params, inputs, mask) for params in (self.params, self.target_params))
+        return replace(self, params=online, target_params=targets)
 
 
 class Decision(NamedTuple):
@@ -281,8 +286,8 @@ def gradient_step(
 
 
 def only(params: Params, names: Iterable[str]) -> Params:
-    """The parameters of some of a network's submodules."""
-    return {"params": {name: params["params"][name] for name in names}}
+    """The parameters of some of a network's submodules, and all that is no parameter."""
+    return {**params, "params": {name: params["params"][name] for name in names}}
 
 
 def init_state(
@@ -304,7 +309,7 @@ def init_state(
     rows = example.prev_action.shape[0]
     start = jnp.ones((1, rows), bool)
     inputs = jax.tree.map(lambda leaf: leaf[None], example)
-    params: Any = net.init(key, None, inputs, start, method="unroll", mutable=["params"])
+    params: Any = net.init(key, None, inputs, start, method="unroll", mutable=["params", CENTRE])
     followed = only(params, params["params"] if targets is None else targets)
     return AgentState(
         params=params,

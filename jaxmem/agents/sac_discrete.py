@@ -125,9 +125,10 @@ class SACDiscrete(NetAgent):
         return optax.partition(
             {"networks": networks, "temperature": optax.adam(options.temperature_learning_rate)},
             lambda params: {
+                **dict.fromkeys(params, "networks"),
                 "params": {
                     name: "temperature" if name == "log_temperature" else "networks" for name in params["params"]
-                }
+                },
             },
         )
 
@@ -160,7 +161,7 @@ class SACDiscrete(NetAgent):
         apply: Any = self.net.apply
 
         online, auxiliary = learner_unroll(self.net, params, steps, False, online_key)
-        targets = {"params": params["params"] | state.target_params["params"]}
+        targets = {**params, "params": params["params"] | state.target_params["params"]}
         features = online.features
         if not options.shared:
             rngs = {"dropout": target_key}

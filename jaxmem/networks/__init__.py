@@ -1,6 +1,7 @@
 """Networks: embed the inputs, remember, read out."""
 
 from jaxmem.networks.actor_critic import ActorCritic, ActorCriticOutputs
+from jaxmem.networks.centre import CENTRE, recentred
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.inputs import Inputs, episode_inputs, first_inputs
 from jaxmem.networks.memory_net import FEATURES, MemoryNet, Trunk, embedded, over_rows, parameter_count, with_action
@@ -9,6 +10,7 @@ from jaxmem.networks.policy_value import PolicyValue, PolicyValueOutputs
 from jaxmem.networks.prediction import AuxiliaryOptions
 
 __all__ = [
+    "CENTRE",
     "FEATURES",
     "ActorCritic",
     "ActorCriticOutputs",
@@ -26,5 +28,6 @@ __all__ = [
     "first_inputs",
     "over_rows",
     "parameter_count",
+    "recentred",
     "with_action",
 ]

@@ -1,19 +1,16 @@
 """Embeddings of observations, previous actions and previous rewards."""
 
+import math
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.networks.centre import CENTRE, Numbers, first_centre, numbers
 from jaxmem.networks.initial import fan_in_uniform
 from jaxmem.networks.inputs import Inputs
 from jaxmem.networks.vision import SmallCNN
-
-
-def scaled(obs: jax.Array) -> jax.Array:
-    """Observations as float32, bytes from 0 to 1."""
-    return obs.astype(jnp.float32) * (1 / 255 if obs.dtype == jnp.uint8 else 1)
 
 
 class Embedding(nn.Module):
@@ -23,6 +20,8 @@ class Embedding(nn.Module):
     Each goes through a linear layer and ReLU; with `cnn`, its channels and kernel, pictures [H, W, C] go through
     `SmallCNN` instead. Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default
     weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
+
+    With `centred`, what the typical input embeds to is taken off: see `jaxmem.networks.centre`.
     """
 
     num_actions: int
@@ -31,29 +30,46 @@ class Embedding(nn.Module):
     reward_width: int
     obs_shape: tuple[int, ...]
     cnn: tuple[tuple[int, ...], int] | None = None
+    centred: bool = False
     dtype: Any = jnp.float32
 
-    @nn.compact
+    def setup(self) -> None:
+        """An encoder of each input; the order of the names is that of the parameters."""
+        if self.cnn is not None:
+            self.obs = SmallCNN(self.obs_width, *self.cnn, dtype=self.dtype)
+        else:
+            self.obs = self._linear(math.prod(self.obs_shape), self.obs_width)
+        if self.action_width:
+            self.action = self._linear(self.num_actions, self.action_width)
+        if self.reward_width:
+            self.reward = self._linear(1, self.reward_width)
+        if self.centred:
+            self.centre = self.variable(CENTRE, "typical", first_centre, self.obs_shape, self.num_actions)
+
     def __call__(self, inputs: Inputs) -> jax.Array:
         """Embed inputs with any leading axes: returns [..., obs_width + action_width + reward_width]."""
-        obs = inputs.obs
-        lead = obs.shape[: obs.ndim - len(self.obs_shape)]
-        obs = scaled(obs)
+        embedded = self._embed(numbers(inputs, self.num_actions))
+        if not self.centred:
+            return embedded
+        typical = jax.lax.stop_gradient(self.centre.value)
+        return embedded - self._embed(Numbers(*(typical[name] for name in Numbers._fields)))
+
+    def _embed(self, seen: Numbers) -> jax.Array:
+        lead = seen.obs.shape[: seen.obs.ndim - len(self.obs_shape)]
         if self.cnn is not None:
-            encoder = SmallCNN(self.obs_width, *self.cnn, dtype=self.dtype, name="obs")
-            parts = [encoder(obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]
+            parts = [self.obs(seen.obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]
         else:
-            parts = [self._linear(obs.reshape(*lead, -1), self.obs_width, "obs")]
+            parts = [self._rectified(self.obs, seen.obs.reshape(*lead, -1))]
         if self.action_width:
-            action = jax.nn.one_hot(inputs.prev_action, self.num_actions)
-            parts.append(self._linear(action, self.action_width, "action"))
+            parts.append(self._rectified(self.action, seen.action))
         if self.reward_width:
-            reward = inputs.prev_reward[..., None]
-            parts.append(self._linear(reward, self.reward_width, "reward"))
+            parts.append(self._rectified(self.reward, seen.reward))
         return jnp.concatenate(parts, axis=-1)
 
-    def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
+    def _linear(self, inputs: int, width: int) -> nn.Dense:
         # In float32 whatever the compute dtype is: bfloat16 cannot tell position 1000 from 1001.
-        uniform = fan_in_uniform(x.shape[-1])
-        layer = nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform, name=name)
+        uniform = fan_in_uniform(inputs)
+        return nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform)
+
+    def _rectified(self, layer: Any, x: jax.Array) -> jax.Array:
         return nn.relu(layer(x)).astype(self.dtype)

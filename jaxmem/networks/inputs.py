@@ -36,3 +36,8 @@ def episode_inputs(episodes: Episodes) -> tuple[Inputs, jax.Array]:
     prev_reward = jnp.concatenate([jnp.zeros((1, batch), jnp.float32), reward])
     start = jnp.zeros(prev_action.shape, bool).at[0].set(True)
     return Inputs(episodes.obs, prev_action, prev_reward), start
+
+
+def scaled(obs: jax.Array) -> jax.Array:
+    """Observations as float32, bytes from 0 to 1."""
+    return obs.astype(jnp.float32) * (1 / 255 if obs.dtype == jnp.uint8 else 1)

@@ -35,6 +35,8 @@ class NetworkOptions(Config):
     """width of the previous action's embedding; 0 leaves it out"""
     reward_embed: int = integer(0, low=0)
     """width of the previous reward's embedding; 0 leaves it out"""
+    centre: bool = flag(False)
+    """take off what the typical input embeds to, so that memory does not fill with what is always there"""
     skip: bool = flag(False)
     """heads read the embedding beside the core's output, so that memory need not carry what is seen now"""
     head: tuple[int, ...] = integers((256, 256), low=1)
@@ -133,6 +135,7 @@ class NetworkParts:
             reward_width=options.reward_embed * history,
             obs_shape=self.obs_shape,
             cnn=self.cnn,
+            centred=options.centre,
             dtype=self.dtype,
         )
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import Config, number
-from jaxmem.networks.embed import scaled
+from jaxmem.networks.inputs import scaled
 from jaxmem.networks.memory_net import over_rows, with_action
 
 _ERROR = "{}_error"

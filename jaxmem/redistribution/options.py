@@ -46,7 +46,9 @@ class RedistributionOptions(Config):
         """
         if self.kind == "none":
             return None
-        parts, actions = replace(parts, auxiliary=AuxiliaryOptions()), parts.num_actions
+        # Nobody moves the model's centre, and what it predicts is the return.
+        uncentred = replace(parts.options, centre=False)
+        parts, actions = replace(parts, options=uncentred, auxiliary=AuxiliaryOptions()), parts.num_actions
         if self.kind == "rudder":
             return Rudder(self, ReturnModel(parts.trunk(), parts.head(outputs=1), actions), example)
         contribution, gate, baseline = (parts.head(outputs=1) for _ in range(3))

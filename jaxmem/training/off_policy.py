@@ -12,6 +12,7 @@ from jaxmem import envs
 from jaxmem import replay as episode_replay
 from jaxmem.agents import AgentState, EpisodeAgent
 from jaxmem.exploration import Deviations
+from jaxmem.networks import episode_inputs
 from jaxmem.redistribution import Redistribution
 from jaxmem.replay import BalanceOptions, Episodes, Replay
 from jaxmem.training.collect import Mode, collect
@@ -66,7 +67,9 @@ class OffPolicy:
         return (jnp.ceil(count) if round_up else jnp.floor(count)).astype(jnp.int32)
 
     def _store(self, run: Run, episodes: Episodes, outcome: dict[str, jax.Array]) -> Run:
-        run = replace(run, experience=episode_replay.add(run.experience, episodes))
+        seen = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes)[0])
+        agent = run.agent.recentred(seen, episodes.mask)
+        run = replace(run, agent=agent, experience=episode_replay.add(run.experience, episodes))
         sums = {name: jnp.sum(values) for name, values in outcome.items()}
         return count_steps(run, jnp.sum(episodes.length), episodes.length.shape[0], sums)
 

@@ -53,7 +53,8 @@ class OnPolicy:
             return agent, jax.tree.map(jnp.add, sums, metrics | said)
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
-        return count_updates(run, agent, updates, sums)
+        seen = jax.tree.map(lambda leaf: leaf[:-1], unroll.inputs)
+        return count_updates(run, agent.recentred(seen, unroll.mask), updates, sums)
 
     def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll, Metrics]:
         loop = self.loop

@@ -1,0 +1,71 @@
+"""The typical input of a network, around which its inputs are centred.
+
+A linear memory adds up whatever it is fed. What is the same at nearly every step (an empty corridor, the action that is
+always taken, a bias) grows in it with every step, while a cue is added once: after hundreds of steps the head has to
+find a difference of a hundredth, and learns it a hundred times as slowly. So what the typical input embeds to is taken
+off every input's. Typical is the median, number by number, as with backgrounds of films: a mean would be pulled by rare
+inputs, and what it is off would add up in their place.
+
+The typical input is a collection "centre" beside the parameters. No gradient reaches it; training sets it once an
+iteration, so that all that is computed within one is computed around the same centre.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxmem.networks.inputs import Inputs, scaled
+
+CENTRE = "centre"
+"""Name of the collection."""
+
+# Steps that a median is taken of; sorting is slow on CPUs.
+_MOST_STEPS = 4096
+
+
+class Numbers(NamedTuple):
+    """Inputs as numbers, with leading axes: observation [..., *shape], action [..., A] and reward [..., 1], float32."""
+
+    obs: jax.Array
+    action: jax.Array
+    reward: jax.Array
+
+
+def numbers(inputs: Inputs, num_actions: int) -> Numbers:
+    """Inputs, scaled and with one-hot actions; the action before an episode's first step is a zero vector."""
+    action = jax.nn.one_hot(inputs.prev_action, num_actions)
+    return Numbers(scaled(inputs.obs), action, inputs.prev_reward[..., None])
+
+
+def first_centre(obs_shape: tuple[int, ...], num_actions: int) -> dict[str, jax.Array]:
+    """The typical input before anything was seen: zeros, by the names of `Numbers`."""
+    return Numbers(jnp.zeros(obs_shape), jnp.zeros((num_actions,)), jnp.zeros((1,)))._asdict()
+
+
+def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
+    """A network's variables with the medians of what was seen as its centre; the same ones if it has none.
+
+    Args:
+        variables: of any network, parameters and centres.
+        inputs: leading axes [T, B]; of many steps, 4096 evenly spaced ones are taken.
+        mask: bool [T, B], the steps that count; at least one of those that are taken.
+    """
+    if CENTRE not in variables:
+        return variables
+    every = -(-mask.size // _MOST_STEPS)
+    inputs = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[::every], inputs)
+    mask = mask.reshape(-1)[::every]
+
+    def typical(values: jax.Array) -> jax.Array:
+        return jnp.nanmedian(jnp.where(mask.reshape(-1, *(1,) * (values.ndim - 1)), values, jnp.nan), axis=0)
+
+    def follow(centre: Any) -> Any:
+        parts = {name: part for name, part in centre.items() if isinstance(part, Mapping)}
+        if parts:
+            return {name: follow(part) for name, part in parts.items()}
+        seen = numbers(inputs, centre["action"].shape[-1])
+        return {name: typical(values) for name, values in seen._asdict().items()}
+
+    return {**variables, CENTRE: follow(variables[CENTRE])}

@@ -1,0 +1,85 @@
+"""Inputs centred around what is typical: what the centre is, who moves it, and that no gradient does."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support import small_config
+
+from jaxmem import agents, cores, envs
+from jaxmem.networks import Inputs, NetworkOptions, recentred
+from jaxmem.networks.embed import Embedding
+from jaxmem.training.loop import Program
+
+TIME, BATCH = 4, 3
+
+
+def example() -> tuple[Inputs, jax.Array]:
+    """Random inputs [T, B] and the steps that count."""
+    rng = np.random.default_rng(0)
+    obs = jnp.asarray(rng.normal(size=(TIME, BATCH, 2)), jnp.float32)
+    action = jnp.asarray(rng.integers(-1, 3, size=(TIME, BATCH)), jnp.int32)
+    reward = jnp.asarray(rng.normal(size=(TIME, BATCH)), jnp.float32)
+    return Inputs(obs, action, reward), jnp.asarray(rng.random((TIME, BATCH)) < 0.7)
+
+
+def test_the_centre_is_the_median_of_what_counts():
+    embedding: Any = Embedding(3, 4, 3, 2, (2,), centred=True)
+    inputs, mask = example()
+    variables = embedding.init(jax.random.key(0), inputs)
+    centre, kept = recentred(variables, inputs, mask)["centre"]["typical"], np.asarray(mask)
+    np.testing.assert_allclose(centre["obs"], np.median(np.asarray(inputs.obs)[kept], axis=0), rtol=0, atol=1e-6)
+    # No action was taken before the first step: its vector is zero, and counts.
+    one_hot = np.asarray(inputs.prev_action)[kept][:, None] == np.arange(3)
+    np.testing.assert_allclose(centre["action"], np.median(one_hot, axis=0), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(centre["reward"][0], np.median(np.asarray(inputs.prev_reward)[kept]), rtol=0, atol=1e-6)
+
+
+def test_of_many_steps_some_are_taken():
+    embedding: Any = Embedding(3, 4, 0, 0, (1,), centred=True)
+    steps = jnp.arange(3 * 4096.0).reshape(3 * 1024, 4, 1)
+    inputs = Inputs(steps, jnp.zeros((3 * 1024, 4), jnp.int32), jnp.zeros((3 * 1024, 4)))
+    variables = embedding.init(jax.random.key(0), inputs)
+    centre = recentred(variables, inputs, jnp.ones((3 * 1024, 4), bool))["centre"]["typical"]
+    np.testing.assert_allclose(centre["obs"], np.median(np.arange(0, 3 * 4096, 3)))
+
+
+def test_what_is_always_there_embeds_to_nothing():
+    embedding: Any = Embedding(3, 4, 3, 0, (2,), centred=True)
+    obs, action = jnp.full((TIME, BATCH, 2), 0.7), jnp.full((TIME, BATCH), 2)
+    rare = Inputs(obs.at[1, 1].set(5.0), action.at[0].set(-1), jnp.zeros((TIME, BATCH)))
+    variables = embedding.init(jax.random.key(0), rare)
+    assert jnp.abs(embedding.apply(variables, rare)[2]).max() > 0.1
+    after = recentred(variables, rare, jnp.ones((TIME, BATCH), bool))
+    embedded = embedding.apply(after, rare)
+    np.testing.assert_allclose(embedded[2:], 0, atol=1e-6)
+    assert jnp.abs(embedded[1, 1]).max() > 0.1
+
+    gradient = jax.grad(lambda v: embedding.apply(v, example()[0]).sum())(after)
+    assert all(not leaf.any() for leaf in jax.tree.leaves(gradient["centre"]))
+    assert jnp.abs(gradient["params"]["obs"]["kernel"]).max() > 0
+
+
+@pytest.mark.parametrize("agent", ["ppo", "ddqn", "sac_discrete"])
+def test_training_moves_the_centre(agent):
+    options = {"learn_temperature": True, "shared": False} if agent == "sac_discrete" else {}
+    config = small_config(
+        # The last of its numbers is the time: 0, 1, 2, 3.
+        env=envs.options("PassiveTMaze-v0", length=3, time_step=True),
+        core=cores.options("lru", width=4, block="bare"),
+        agent=agents.options(agent, **options),
+        network=NetworkOptions(obs_embed=4, action_embed=2, head=(), centre=True),
+        seeds=1,
+    )
+    program = Program(config)
+    run = jax.jit(program.init)(jax.random.key(0))
+    seen = run.agent.params["centre"]["trunk"]["embedding"]["typical"]["obs"]
+    np.testing.assert_allclose(seen[0, -1], 0 if agent == "ppo" else 1.5)
+    run = jax.jit(program.iterate)(run, 1)
+    nets = [(run.agent.params, "trunk")]
+    if agent != "ppo":
+        nets.append((run.agent.target_params, "trunk" if agent == "ddqn" else "critic_trunk"))
+    for variables, trunk in nets:
+        np.testing.assert_allclose(variables["centre"][trunk]["embedding"]["typical"]["obs"][0, -1], 1.5)
