@@ -31,6 +31,7 @@ def cell(levels: Cell) -> Choice:
         config,
         agent=replace(config.agent, discount=float(levels["discount"]), td_lambda=LAMBDAS[levels["target"]]),
         deviation=exploration(levels["exploration"], length),
+        network=replace(config.network, centre=levels["input"] == "centred"),
         loop=replace(config.loop, eval_every=EVAL_EVERY),
     )
     return Choice(f"active_tmaze_{length}", "ppo", changed)
@@ -46,7 +47,8 @@ ABLATIONS = [
         factors=(
             Factor("length", ("50", "100", "250"), "50", "task"),
             Factor("core", ("lru", "lstm", "gpt"), "lru", "panels"),
-            Factor("exploration", ("first", "any", "epsilon", "entropy"), "first", "x"),
+            Factor("exploration", ("rare", "first", "any", "epsilon", "entropy"), "rare", "x"),
+            Factor("input", ("centred", "raw"), "centred", "x"),
             Factor("target", tuple(LAMBDAS), "monte-carlo", "y"),
             Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
         ),

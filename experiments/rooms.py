@@ -6,7 +6,7 @@ from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
 from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
-from jaxmem.recipes import paper_core, sac_preset, vtrace_preset
+from jaxmem.recipes import paper_core, ppo_preset, sac_preset, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 # Training episodes by steps among the apples: the budgets of the paper's code, which has none for the active variant
@@ -58,6 +58,7 @@ def experiment(name: str, asks: str, env: EnvOptions, episodes: int, layers: int
         presets={
             "best": partial(best, env=env),
             "vtrace": partial(vtrace_preset, env=env, network=NETWORK, stop_success=0.98),
+            "ppo": partial(ppo_preset, env=env, stop_success=0.98),
             "paper": partial(paper, env=env, episodes=episodes, layers=layers),
         },
         difference=VISUAL_MATCH_DIFFERENCE if "visual_match" in name else DIFFERENCE,

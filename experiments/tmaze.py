@@ -4,7 +4,6 @@ from functools import partial
 
 from jaxmem import agents, cores, envs
 from jaxmem.experiment import Experiment
-from jaxmem.exploration import DeviationOptions
 from jaxmem.networks import NetworkOptions
 from jaxmem.recipes import best_core, paper_core, ppo_preset, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
@@ -83,9 +82,8 @@ def vtrace(core: str, env_id: str, length: int) -> RunConfig:
 
 
 def ppo(core: str, env_id: str, length: int) -> RunConfig:
-    """The network of `best` with PPO; in half of the episodes the first action is a random one."""
-    env, deviation = envs.options(env_id, length=length), DeviationOptions(kind="first")
-    return ppo_preset(core, env, NETWORK, deviation, stop_return=0.98)
+    """The recipe with PPO, the same for all lengths."""
+    return ppo_preset(core, envs.options(env_id, length=length), stop_return=0.98)
 
 
 def experiment(name: str, env_id: str, length: int, episodes: int, layers: int, asks: str) -> Experiment:

@@ -117,7 +117,7 @@ class ActorCriticAgent(NetAgent):
         return auxiliary.added(loss, {"loss": loss} | means)
 
 
-def normalized(advantage: jax.Array, mask: jax.Array) -> jax.Array:
-    """Advantages shifted and scaled to mean 0 and deviation 1 over the steps in which something was done."""
+def normalized(advantage: jax.Array, mask: jax.Array, least: float = 0.0) -> jax.Array:
+    """Advantages less their mean, over their deviation or `least`, by the steps in which something was done."""
     centred = advantage - masked_mean(advantage, mask)
-    return centred / jnp.sqrt(masked_mean(jnp.square(centred), mask) + 1e-8)
+    return centred / jnp.maximum(jnp.sqrt(masked_mean(jnp.square(centred), mask) + 1e-8), least)

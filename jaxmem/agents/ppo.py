@@ -39,6 +39,8 @@ class PPOOptions(ActorCriticOptions):
     """weight of the policy's entropy"""
     normalize_over: str = choice("minibatch", ["off", "iteration", "minibatch"])
     """over which steps advantages get mean 0 and deviation 1: all of an iteration, or those of each update"""
+    normalize_least: float = number(0.0, 0)
+    """the least that they are divided by: where all that is done is as good, noise is then not blown up"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
@@ -125,7 +127,7 @@ class PPO(ActorCriticAgent):
             jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
         if options.normalize_over == "iteration":
-            advantage = normalized(advantage, unroll.mask)
+            advantage = normalized(advantage, unroll.mask, options.normalize_least)
         weight = jnp.where(explored, ratio, 1)
         weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), weight)
         return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight)
@@ -138,7 +140,7 @@ class PPO(ActorCriticAgent):
         options, mask, advantage = self.options, batch.steps.mask, batch.advantage
         logits, log_prob, value, auxiliary = self.outputs(params, batch.steps, key)
         if options.normalize_over == "minibatch":
-            advantage = normalized(advantage, mask)
+            advantage = normalized(advantage, mask, options.normalize_least)
         log_ratio = log_prob - batch.log_prob
         ratio = jnp.exp(log_ratio)
         policy_loss = batch.weight * clipped_ratio_loss(ratio, advantage, options.clip_ratio)

@@ -20,11 +20,12 @@ class LRULayer(LinearLayer):
 
     With `max_phase` 0 all of it is real and there is no theta. B has N(0, 1 / (2 width)) in each part, C has
     N(0, 1 / units), D has N(0, 1). exp(gamma) is sqrt(1 - |lambda|^2) at first, so that white noise as an input makes
-    states of one size, whatever their decay.
+    states of one size, whatever their decay; or 1 with `unit_gain`, so that a single input leaves a trace of one size.
     """
 
     ring: tuple[float, float] | None
     max_phase: float
+    unit_gain: bool
 
     def setup(self) -> None:
         """Parameters, float32."""
@@ -33,7 +34,8 @@ class LRULayer(LinearLayer):
         if self.max_phase:
             self.theta = self.param("theta", self._initial_theta, shape)
         nu = self.nu
-        self.gamma = self.param("gamma", lambda key: 0.5 * jnp.log(-jnp.expm1(-2 * jnp.exp(nu))))
+        of_noise = jnp.zeros_like(nu) if self.unit_gain else 0.5 * jnp.log(-jnp.expm1(-2 * jnp.exp(nu)))
+        self.gamma = self.param("gamma", lambda key: of_noise)
         normal = nn.initializers.normal
         self.input = nn.Dense(
             parts * self.units, use_bias=False, dtype=self.dtype, kernel_init=normal((2 * self.width) ** -0.5)
@@ -87,12 +89,16 @@ class LRU(LinearCore):
         r_min: inner radius of the ring.
         r_max: outer radius of the ring.
         max_phase: phases of lambda are uniform up to this at first, at most 2 pi as in the paper; 0 makes all real.
+        gain: how large inputs are at first: noise (states are of one size where inputs are white noise, the paper's) or
+            unit (a single input leaves a trace of one size, however long it lasts; for rare cues among inputs that
+            embed to nothing, see `network.centre`).
     """
 
     spectrum: str = choice("spread", ["spread", "ring"])
     r_min: float = number(0.0, 0.0, 1.0)
     r_max: float = number(1.0, 0.0, 1.0)
     max_phase: float = number(2 * math.pi, 0.0, 2 * math.pi)
+    gain: str = choice("noise", ["noise", "unit"])
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -107,4 +113,4 @@ class LRU(LinearCore):
     def make_layer(self, longest: float) -> LRULayer:
         """A new layer of the stack."""
         ring = (self.r_min, self.r_max) if self.spectrum == "ring" else None
-        return LRULayer(self.width, self.units, longest, self.dtype, ring, self.max_phase)
+        return LRULayer(self.width, self.units, longest, self.dtype, ring, self.max_phase, self.gain == "unit")

@@ -1,6 +1,7 @@
 """Whole episodes, collected side by side by one scan."""
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import jax
@@ -10,10 +11,26 @@ from jaxmem.agents import Agent, AgentState
 from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.networks import Inputs, first_inputs
 from jaxmem.replay import Episodes
+from jaxmem.training.state import BESIDE, Run
 from jaxmem.training.task import Task, keep
 
 Mode = Literal["random", "explore", "greedy"]
 Outcome = dict[str, jax.Array]
+
+
+def explored(
+    run: Run,
+    task: Task,
+    agent: Agent,
+    key: jax.Array,
+    batch_size: int,
+    progress: tuple[jax.Array | float, float],
+    deviations: Deviations,
+) -> tuple[Run, Episodes, Outcome]:
+    """`collect` with mode "explore" by a run's agent; the run knows then where its deviations led to."""
+    deviations = replace(deviations, sought=run.sought)
+    episodes, outcome = collect(task, agent, run.agent, key, batch_size, "explore", progress, deviations)
+    return replace(run, sought=deviations.after(episodes)), episodes, outcome
 
 
 def collect(
@@ -48,7 +65,7 @@ def collect(
     horizon = task.horizon
     reset_key, scan_key = jax.random.split(key)
     # Beside the split, so that runs without deviations draw what they drew before there were any.
-    plan_key = jax.random.fold_in(key, 0)
+    plan_key = jax.random.fold_in(key, BESIDE - 1)
     obs, env_state = task.reset(reset_key, batch_size)
     action_space = task.env.action_space(task.params)
     deviations = deviations or Deviations(DeviationOptions(), horizon, action_space.n)
@@ -58,7 +75,7 @@ def collect(
         env_state, inputs, memory, alive = carry
         t, key = inputs_t
         act_key, env_key = jax.random.split(key)
-        deviate_key = jax.random.fold_in(key, 0)
+        deviate_key = jax.random.fold_in(key, BESIDE)
         if mode == "random":
             action = jax.vmap(action_space.sample)(jax.random.split(act_key, batch_size))
             log_prob = jnp.full((batch_size,), -math.log(action_space.n), jnp.float32)

@@ -15,7 +15,7 @@ from jaxmem.exploration import Deviations
 from jaxmem.networks import episode_inputs
 from jaxmem.redistribution import Redistribution
 from jaxmem.replay import BalanceOptions, Episodes, Replay
-from jaxmem.training.collect import Mode, collect
+from jaxmem.training.collect import collect, explored
 from jaxmem.training.options import LoopOptions
 from jaxmem.training.state import BESIDE, Run, count_steps, count_updates, fresh
 from jaxmem.training.task import Task
@@ -37,9 +37,8 @@ class OffPolicy:
         loop = self.loop
         episodes, outcome = collect(self.task, self.agent, state, collect_key, loop.random_episodes, "random")
         store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
-        run = self._store(
-            fresh(self.task, self.agent, self.redistribution, state, store, key, eval_key), episodes, outcome
-        )
+        run = fresh(self.task, self.agent, self.redistribution, state, store, key, eval_key)
+        run = self._store(replace(run, sought=self.deviations.first_sought()), episodes, outcome)
         key, update_key = jax.random.split(run.key)
         first_updates = self._updates(episodes, round_up=False) if loop.updates is None else 0
         return self._update(replace(run, key=key), first_updates, update_key)
@@ -48,9 +47,8 @@ class OffPolicy:
         """Collect, store, update."""
         key, collect_key, update_key = jax.random.split(run.key, 3)
         run = replace(run, key=key)
-        mode: Mode = "explore"
-        episodes, outcome = collect(
-            self.task, self.agent, run.agent, collect_key, self.loop.collect, mode, progress, self.deviations
+        run, episodes, outcome = explored(
+            run, self.task, self.agent, collect_key, self.loop.collect, progress, self.deviations
         )
         updates = self.loop.updates
         if updates is None:

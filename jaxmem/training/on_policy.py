@@ -9,7 +9,7 @@ from jaxmem.agents import AgentState, Batch, Unroll, UnrollAgent
 from jaxmem.exploration import Deviations
 from jaxmem.redistribution import Redistribution
 from jaxmem.replay import Episodes
-from jaxmem.training.collect import collect
+from jaxmem.training.collect import explored
 from jaxmem.training.options import LoopOptions
 from jaxmem.training.play import begin, play
 from jaxmem.training.state import BESIDE, Metrics, Run, count_steps, count_updates, fresh
@@ -30,12 +30,13 @@ class OnPolicy:
         """A run in which nothing was played yet."""
         whole = self.loop.unroll is None
         actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect, self.deviations)
-        return fresh(self.task, self.agent, self.redistribution, state, actors, key, eval_key)
+        run = fresh(self.task, self.agent, self.redistribution, state, actors, key, eval_key)
+        return replace(run, sought=self.deviations.first_sought())
 
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
         """Play, and pass over what was played: in each pass, a gradient step on each part of the rows."""
         key, play_key, update_key = jax.random.split(run.key, 3)
-        prepare_key, order_key = jax.random.split(jax.random.fold_in(run.key, 0))
+        prepare_key, order_key = jax.random.split(jax.random.fold_in(run.key, BESIDE - 1))
         run, unroll, said = self._play(replace(run, key=key), play_key, progress)
         batch = self.agent.prepare(run.agent, unroll, prepare_key)
         updates, parts = self.loop.steps_on_latest, self.loop.minibatches
@@ -59,9 +60,7 @@ class OnPolicy:
     def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll, Metrics]:
         loop = self.loop
         if loop.unroll is None:
-            episodes, outcome = collect(
-                self.task, self.agent, run.agent, key, loop.collect, "explore", progress, self.deviations
-            )
+            run, episodes, outcome = explored(run, self.task, self.agent, key, loop.collect, progress, self.deviations)
             sums = {name: jnp.sum(values) for name, values in outcome.items()}
             run = count_steps(run, jnp.sum(episodes.length), loop.collect, sums)
             run, episodes, said = self._redistribute(run, episodes, jax.random.fold_in(key, BESIDE))

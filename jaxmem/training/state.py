@@ -42,6 +42,7 @@ class Run:
         updates: int32, gradient steps.
         window: sums since the last evaluation.
         redistribution: what the model has learned that gives the learner's rewards; nothing where there is none.
+        sought: what deviations led to, where later ones go by it.
     """
 
     agent: AgentState
@@ -54,6 +55,7 @@ class Run:
     updates: jax.Array
     window: Window
     redistribution: Any = ()
+    sought: Any = ()
 
 
 def fresh(

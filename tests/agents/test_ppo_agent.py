@@ -13,6 +13,7 @@ from core_cases import QUICK
 from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
 from jaxmem.agents import Unroll
+from jaxmem.agents.actor_critic import normalized
 from jaxmem.agents.ppo import PPOBatch
 from jaxmem.networks import first_inputs
 
@@ -217,3 +218,12 @@ def test_what_a_bandit_teaches_while_exploring(epsilon, temperature):
         by_hand["params"]["actor"],
     )
     np.testing.assert_allclose(target, jnp.minimum(behaviour, policy) @ advantage, atol=1e-5)
+
+
+def test_small_advantages_are_not_blown_up():
+    mask = jnp.asarray([[True, True], [True, False]])
+    advantage = jnp.asarray([[0.1, 0.3], [0.2, 7.0]])
+    deviation = np.sqrt(0.02 / 3)
+    np.testing.assert_allclose(normalized(advantage, mask)[0], [-0.1 / deviation, 0.1 / deviation], rtol=1e-4)
+    np.testing.assert_allclose(normalized(advantage, mask, 0.05)[0], [-0.1 / deviation, 0.1 / deviation], rtol=1e-4)
+    np.testing.assert_allclose(normalized(advantage, mask, 0.5)[0], [-0.2, 0.2], rtol=1e-5)

@@ -138,7 +138,10 @@ def test_killed_and_gone_on_with(unbroken, tmp_path, monkeypatch):
         (["nosuch"], "unknown ablation 'nosuch': known are credit"),
         ([], "no ablation given: known are credit"),
         (["credit", "--lengths", "60"], "--lengths is '60': allowed are 50, 100, 250"),
-        (["credit", "--explorations", "frist"], "--explorations is 'frist': allowed are first, any, epsilon, entropy"),
+        (
+            ["credit", "--explorations", "frist"],
+            "--explorations is 'frist': allowed are rare, first, any, epsilon, entropy",
+        ),
         (["credit", "--one-factor", "--cores", "gpt", "--targets", "lambda"], "no cell of credit has these levels"),
         (["credit", "--steps", "0"], "'0' is not an integer >= 1"),
         (["credit", "--agent.discuont", "1"], "unknown field 'agent.discuont' (did you mean 'agent.discount'?)"),
@@ -158,7 +161,7 @@ def test_the_shipped_one_on_a_short_maze(tmp_path, capsys):
     base = ["--lengths", "50", "--targets", "lambda", "--discounts", "0.99", "--explorations", "epsilon"]
     short = ["--env.length", "5", "--core.width", "8", "--network.head", "8", "--loop.collect", "8"]
     few = ["--loop.minibatches", "1", "--loop.eval-every", "8", "--loop.eval-episodes", "4", "--steps", "128"]
-    command = ["ablation", "credit", *base, "--cores", "lru", *short, *few, "--runs", str(tmp_path)]
+    command = ["ablation", "credit", *base, "--inputs", "raw", "--cores", "lru", *short, *few, "--runs", str(tmp_path)]
     assert main(command) == 0
     rows = list(csv.DictReader((tmp_path / "ablations" / "credit" / "results.csv").read_text().splitlines()))
     assert len(rows) == 3
@@ -167,4 +170,4 @@ def test_the_shipped_one_on_a_short_maze(tmp_path, capsys):
         assert row["env_steps"] == "128"
         assert 0 <= float(row["oracle"]) <= 1
         assert 0 < float(row["left"]) < 1
-    assert "50_lru_epsilon_lambda_0.99" in capsys.readouterr().out
+    assert "50_lru_epsilon_raw_lambda_0.99" in capsys.readouterr().out

@@ -198,6 +198,7 @@ def test_lru_begins_with_spread_time_constants():
     np.testing.assert_allclose(np.exp(params["gamma"]), np.sqrt(1 - modulus**2), rtol=1e-5)
     phase = np.sort(np.exp(params["theta"]))
     np.testing.assert_allclose(phase, np.linspace(0, 2 * np.pi, 1000), atol=0.4)
+    np.testing.assert_array_equal(layer("lru", gain="unit")["gamma"], 0)
 
 
 def test_lru_begins_on_a_ring():

@@ -17,12 +17,12 @@ CREDIT = ablation.find("credit")
 @pytest.mark.parametrize(
     ("chosen", "one_factor", "count"),
     [
-        ({}, False, 324),
-        ({}, True, 30),
-        ({"length": ["50"]}, True, 10),
+        ({}, False, 810),
+        ({}, True, 36),
+        ({"length": ["50"]}, True, 12),
         # The base is of another core: of gpt's cells one differs from it in nothing else.
         ({"core": ["gpt"]}, True, 3),
-        ({"exploration": ["first", "entropy", "first"], "discount": ["1"]}, False, 3 * 3 * 2 * 3),
+        ({"exploration": ["first", "entropy", "first"], "discount": ["1"]}, False, 3 * 3 * 2 * 2 * 3),
     ],
 )
 def test_a_grid_and_its_parts(chosen, one_factor, count):
@@ -33,20 +33,24 @@ def test_a_grid_and_its_parts(chosen, one_factor, count):
 
 
 def test_the_factors_are_fields_of_the_configuration():
-    levels = {"length": "100", "core": "lstm", "exploration": "epsilon", "target": "lambda", "discount": "0.999"}
+    levels = {"length": "100", "core": "lstm", "exploration": "epsilon", "input": "raw"}
+    levels |= {"target": "lambda", "discount": "0.999"}
     choice = CREDIT.choice(levels)
     assert (choice.experiment, choice.preset, choice.config.seeds) == ("active_tmaze_100", "ppo", 3)
     made = choice.config.to_json()
     assert (made["env"]["length"], made["core"]["name"]) == (100, "lstm")
     assert (made["agent"]["td_lambda"], made["agent"]["discount"]) == (0.95, 0.999)
+    assert not made["network"]["centre"]
+    assert CREDIT.choice(levels | {"input": "centred"}).config.network.centre
     assert (made["deviation"]["kind"], made["deviation"]["chance"]) == ("each", 1 / 103)
     assert CREDIT.choice(levels | {"exploration": "entropy"}).config.deviation.kind == "none"
     assert CREDIT.choice(levels | {"exploration": "any"}).config.deviation.kind == "any"
 
 
 def test_labels_say_what_is_not_the_bases():
-    base = {"length": "50", "core": "lru", "exploration": "first", "target": "monte-carlo", "discount": "1"}
-    assert CREDIT.label(base) == "base: core lru, exploration first, target monte-carlo, discount 1"
+    base = {"length": "50", "core": "lru", "exploration": "rare", "input": "centred"}
+    base |= {"target": "monte-carlo", "discount": "1"}
+    assert CREDIT.label(base) == "base: core lru, exploration rare, input centred, target monte-carlo, discount 1"
     assert CREDIT.label(base | {"length": "100", "core": "gpt", "discount": "0.99"}) == "core gpt, discount 0.99"
 
 

@@ -1,0 +1,100 @@
+"""Deviations towards what is rarely seen.
+
+Which single action, and when, opens something up is not known beforehand: most change nothing. So it is learned from
+the episodes that deviated: a time and an action after which something was observed that few episodes show are tried
+more often, until it is no longer rare. Rewards have no part in it, and what is learned from a deviation is the agent's
+affair: nothing is added to its rewards, as a bonus for novelty would be.
+
+Observations are counted by a hash, which sign random projections have (Charikar 2002; for exploration: Tang et al.
+2017, arXiv:1611.04717). Times are counted in octaves: 0, 1 to 2, 3 to 6 and so on.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxmem.replay import Episodes
+
+_BUCKETS = 4096
+_PLANES = 24
+# Of the newest episodes, in running means of what is seen, and of what a deviation brought.
+_SHARE_SEEN, _SHARE_GAIN = 0.1, 0.2
+# What fewer than one in a thousand episodes show counts as rare as that.
+_RAREST = 1e-3
+
+
+class Sought(NamedTuple):
+    """What is known of where deviations lead.
+
+    Attributes:
+        seen: float32 [4096], running share of the episodes that showed an observation with this hash.
+        gain: float32 [octaves, A], running mean of how much rarer the rarest observation was after a deviation at such
+            a time, with such an action, than without one; 0 where it was not.
+    """
+
+    seen: jax.Array
+    gain: jax.Array
+
+
+def octaves(horizon: int) -> int:
+    """How many octaves the steps 0..horizon-1 are in."""
+    return math.ceil(math.log2(horizon + 1))
+
+
+def nothing_sought(horizon: int, num_actions: int) -> Sought:
+    """Before the first episode: everything counts as common, and no deviation as better than another."""
+    return Sought(jnp.ones((_BUCKETS,)), jnp.zeros((octaves(horizon), num_actions)))
+
+
+def shares(sought: Sought, adapted: float) -> jax.Array:
+    """Shares of the deviations by octave and action, float32 [octaves, A]; they add up to 1.
+
+    Args:
+        sought: what is known.
+        adapted: share that goes by what was gained, in proportion; the rest is uniform. All is uniform while nothing
+            was gained.
+    """
+    gain, uniform = sought.gain, jnp.full(sought.gain.shape, 1 / sought.gain.size)
+    total = jnp.sum(gain)
+    return jnp.where(total > 0, adapted * gain / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
+
+
+def learned(sought: Sought, episodes: Episodes) -> Sought:
+    """What is known after B more whole episodes; of those that deviated, the first deviating step counts."""
+    rows = episodes.length.shape[0]
+    bucket = hashed(episodes.obs)
+    # The observation after the last action is shown as well.
+    shown = jnp.arange(bucket.shape[0])[:, None] <= episodes.length
+    column = jnp.broadcast_to(jnp.arange(rows), bucket.shape)
+    sees = jnp.zeros((rows, _BUCKETS), bool).at[column, bucket].max(shown)
+    seen = sought.seen + _SHARE_SEEN * (jnp.mean(sees, axis=0) - sought.seen)
+    rarity = jnp.max(jnp.where(shown, -jnp.log(jnp.maximum(seen, _RAREST))[bucket], 0), axis=0)
+
+    deviated = jnp.any(episodes.deviated, axis=0)
+    usual = jnp.sum(rarity * ~deviated) / jnp.maximum(jnp.sum(~deviated), 1)
+    time = jnp.argmax(episodes.deviated, axis=0)
+    octave = jnp.floor(jnp.log2(time + 1.5)).astype(jnp.int32)
+    action = episodes.action[time, jnp.arange(rows)].astype(jnp.int32)
+    count, sums = (
+        jnp.zeros(sought.gain.shape).at[octave, action].add(jnp.where(deviated, value, 0))
+        for value in (jnp.ones(rows), rarity - usual)
+    )
+    newest = jnp.maximum(sums / jnp.maximum(count, 1), 0)
+    return Sought(seen, jnp.where(count > 0, sought.gain + _SHARE_GAIN * (newest - sought.gain), sought.gain))
+
+
+def hashed(obs: jax.Array) -> jax.Array:
+    """Observations [T, B, ...] -> int32 [T, B], the same for equal ones, mostly others for others; below 4096."""
+    numbers = obs.reshape(*obs.shape[:2], -1).astype(jnp.float32)
+    if obs.dtype == jnp.uint8:
+        # Around 0: planes through a corner of all pictures would hardly tell them apart.
+        numbers = numbers / 255 - 0.5
+    rng = np.random.default_rng(0)
+    planes, offsets = rng.normal(size=(numbers.shape[-1], _PLANES)), 0.5 * rng.normal(size=_PLANES)
+    bits = numbers @ planes.astype(np.float32) + offsets.astype(np.float32) > 0
+    code = jnp.sum(bits.astype(jnp.uint32) << np.arange(_PLANES, dtype=np.uint32), axis=-1)
+    # Knuth's multiplicative hash: its upper twelve bits depend on all of the code.
+    return ((code * np.uint32(2654435761)) >> np.uint32(20)).astype(jnp.int32)

@@ -1,0 +1,101 @@
+"""Deviations that go where rare observations were: hash, octaves, what is learned, what is planned from it."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from support import small_config
+
+from jaxmem import agents
+from jaxmem.config import ConfigError
+from jaxmem.exploration import DeviationOptions, Deviations
+from jaxmem.exploration.rare import hashed, learned, nothing_sought, octaves, shares
+from jaxmem.replay import Episodes
+from jaxmem.training import LoopOptions
+from jaxmem.training.loop import Program
+
+HORIZON, ACTIONS, ROWS = 6, 3, 8
+
+
+def episodes(rare: list[int], deviated: dict[int, tuple[int, int]], length: int = HORIZON) -> Episodes:
+    """Rows that see nothing but zeros, `rare` ones a one in the end; {row: (time, action)} deviated."""
+    obs = jnp.zeros((HORIZON + 1, ROWS, 2)).at[HORIZON, jnp.asarray(rare, int), 1].set(1.0)
+    action, flags = jnp.zeros((HORIZON, ROWS), jnp.int32), jnp.zeros((HORIZON, ROWS), bool)
+    for row, (time, chosen) in deviated.items():
+        action, flags = action.at[time, row].set(chosen), flags.at[time, row].set(True)
+    zero = jnp.zeros((HORIZON, ROWS))
+    lengths = jnp.full((ROWS,), length)
+    return Episodes(obs, action, zero, flags, zero, lengths, jnp.ones((ROWS,), bool))
+
+
+def test_equal_observations_share_a_hash_and_others_do_not():
+    obs = jnp.asarray([[0, 0], [0, 1], [0, -1], [1, 0], [1, 1], [1, -1]], jnp.float32)
+    buckets = np.asarray(hashed(jnp.stack([obs, obs])))
+    np.testing.assert_array_equal(buckets[0], buckets[1])
+    assert len(set(buckets[0])) == 6
+    pictures = jax.random.randint(jax.random.key(0), (1, 200, 5, 5, 3), 0, 256).astype(jnp.uint8)
+    spread = np.asarray(hashed(pictures))
+    assert len(np.unique(spread)) > 190
+    assert spread.min() >= 0
+    assert spread.max() < 4096
+
+
+def test_a_deviation_gains_what_is_rarer_after_it():
+    sought = nothing_sought(HORIZON, ACTIONS)
+    assert sought.gain.shape == (octaves(HORIZON), ACTIONS) == (3, 3)
+    # Of two rows of eight that deviate at times 2 and 3, one sees what no other does.
+    seen = episodes(rare=[5], deviated={5: (2, 1), 6: (3, 2)})
+    after = learned(sought, seen)
+    zeros, one = np.asarray(hashed(seen.obs))[[0, HORIZON], [0, 5]]
+    share = 0.9 + 0.1 / 8
+    np.testing.assert_allclose(after.seen[zeros], 1, rtol=1e-6)
+    np.testing.assert_allclose(after.seen[one], share, rtol=1e-6)
+    want = np.zeros((3, 3))
+    want[1, 1] = -0.2 * np.log(share)
+    np.testing.assert_allclose(after.gain, want, rtol=1e-5, atol=1e-7)
+
+    # What is shown after an episode's end counts for nothing.
+    over = learned(sought, episodes(rare=[5], deviated={5: (2, 1)}, length=HORIZON - 1))
+    np.testing.assert_allclose(over.gain, 0, atol=1e-7)
+
+
+def test_deviations_go_by_what_was_gained():
+    options, rows = DeviationOptions(kind="rare", chance=1.0, adapted=0.8), 40_000
+    deviations = Deviations(options, HORIZON, ACTIONS)
+    first = deviations.first_sought()
+    np.testing.assert_allclose(shares(first, 0.8), 1 / 9, rtol=1e-6)
+    sought = first._replace(gain=first.gain.at[1, 2].set(0.5).at[2, 0].set(1.5))
+    plan = replace(deviations, sought=sought).plan(jax.random.key(0), rows)
+    want = np.full((3, 3), 0.2 / 9)
+    want[1, 2] += 0.2
+    want[2, 0] += 0.6
+    counts = np.zeros((HORIZON, ACTIONS))
+    np.add.at(counts, (np.asarray(plan.begin), np.asarray(plan.action)), 1 / rows)
+    by_octave = np.stack([counts[:1].sum(0), counts[1:3].sum(0), counts[3:].sum(0)])
+    # Four standard errors.
+    np.testing.assert_allclose(by_octave, want, atol=4 * 0.5 / np.sqrt(rows))
+    np.testing.assert_allclose(counts[1].sum(), counts[2].sum(), atol=0.02)
+    given = np.log(want / want.sum(1, keepdims=True))[np.array([0, 1, 1, 2, 2, 2])[plan.begin], plan.action]
+    np.testing.assert_allclose(plan.log_prob, given, rtol=1e-5)
+    assert (plan.end == plan.begin + 1).all()
+
+
+def test_unrolls_are_refused():
+    with pytest.raises(ConfigError, match="loop.unroll is 5: deviation.kind rare learns from whole episodes"):
+        small_config(
+            agent=agents.options("ppo"),
+            loop=LoopOptions(episodes=8, collect=4, unroll=5),
+            deviation=DeviationOptions(kind="rare"),
+        )
+
+
+@pytest.mark.parametrize("agent", ["ppo", "ddqn"])
+def test_a_run_learns_where_deviations_lead(agent):
+    config = small_config(agent=agents.options(agent), deviation=DeviationOptions(kind="rare", chance=1.0), seeds=1)
+    program = Program(config)
+    run = jax.jit(program.iterate)(jax.jit(program.init)(jax.random.key(0)), 2)
+    assert run.sought.gain.shape == (1, octaves(4), 4)
+    # After two iterations, what no episode showed has lost a tenth twice.
+    np.testing.assert_allclose(jnp.min(run.sought.seen), 0.81, rtol=1e-5)
