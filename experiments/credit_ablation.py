@@ -26,7 +26,7 @@ def exploration(level: str, length: int) -> DeviationOptions:
 
 def cell(levels: Cell) -> Choice:
     length = int(levels["length"])
-    config = TMAZES[f"active_tmaze_{length}"].config("ppo", levels["core"])
+    config = TMAZES[f"active_tmaze_{length}"].config("best", levels["core"])
     changed = replace(
         config,
         agent=replace(config.agent, discount=float(levels["discount"]), td_lambda=LAMBDAS[levels["target"]]),
@@ -34,7 +34,7 @@ def cell(levels: Cell) -> Choice:
         network=replace(config.network, centre=levels["input"] == "centred"),
         loop=replace(config.loop, eval_every=EVAL_EVERY),
     )
-    return Choice(f"active_tmaze_{length}", "ppo", changed)
+    return Choice(f"active_tmaze_{length}", "best", changed)
 
 
 # All cells are experiments that are there already, with some of their fields changed.

@@ -11,6 +11,8 @@ from jaxmem.replay import BalanceOptions
 
 FILES = {"active-tmaze-20": "tmaze.py", "key-to-door-60": "rooms.py"}
 SHIPPED = {item.name: item for file in FILES.values() for item in from_file(Path(__file__).with_name(file))}
+# Agents with a replay, since it is one of the factors.
+PRESETS = {"active-tmaze-20": "ddqn", "key-to-door-60": "best"}
 
 REPLAYS = {"uniform": BalanceOptions(), "balanced": BalanceOptions(share=0.5)}
 PREDICTIONS = {
@@ -26,14 +28,14 @@ REWARDS = {
 
 
 def cell(levels: Cell) -> Choice:
-    name = levels["task"].replace("-", "_")
+    name, preset = levels["task"].replace("-", "_"), PRESETS[levels["task"]]
     changed = replace(
-        SHIPPED[name].config("best", levels["core"]),
+        SHIPPED[name].config(preset, levels["core"]),
         redistribution=REWARDS[levels["reward"]],
         balance=REPLAYS[levels["replay"]],
         auxiliary=PREDICTIONS[levels["prediction"]],
     )
-    return Choice(name, "best", changed)
+    return Choice(name, preset, changed)
 
 
 # All cells are experiments that are there already, with some of their fields changed.

@@ -30,7 +30,12 @@ def test_a_cue_is_kept_for_fifty_steps(core, seed, tmp_path):
 
 
 def test_the_cue_is_fetched(tmp_path):
-    assert last_return(tmp_path, "active_tmaze_20", "--core", "lstm") >= 0.98
+    assert last_return(tmp_path, "active_tmaze_20", "--core", "lstm", "--preset", "ddqn") >= 0.98
+
+
+@pytest.mark.parametrize("length", [20, 100])
+def test_the_cue_is_fetched_with_the_recipe_for_all_lengths(length, tmp_path):
+    assert last_return(tmp_path, f"active_tmaze_{length}") >= 0.98
 
 
 def test_without_memory_half_is_the_most(tmp_path):

@@ -36,7 +36,7 @@ def test_the_factors_are_fields_of_the_configuration():
     levels = {"length": "100", "core": "lstm", "exploration": "epsilon", "input": "raw"}
     levels |= {"target": "lambda", "discount": "0.999"}
     choice = CREDIT.choice(levels)
-    assert (choice.experiment, choice.preset, choice.config.seeds) == ("active_tmaze_100", "ppo", 3)
+    assert (choice.experiment, choice.preset, choice.config.seeds) == ("active_tmaze_100", "best", 3)
     made = choice.config.to_json()
     assert (made["env"]["length"], made["core"]["name"]) == (100, "lstm")
     assert (made["agent"]["td_lambda"], made["agent"]["discount"]) == (0.95, 0.999)
