@@ -115,6 +115,7 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         entropy_cost=3e-3,
         barrier_cost=1e-4,
         clip_value=None,
+        clip_worst=3.0,
         learning_rate=1e-3,
         learning_rate_end=1.0,
         deviation_weight="keep",

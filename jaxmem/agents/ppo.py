@@ -17,6 +17,8 @@ from jaxmem.exploration import deviation_weight
 from jaxmem.losses import REWARD_CLIPS, clip_rewards, clipped_ratio_loss, clipped_value_loss, masked_mean, vtrace
 from jaxmem.networks import Inputs, NetworkParts
 
+_MOST_LOG_RATIO = 20.0
+
 
 @dataclass(frozen=True)
 class PPOOptions(ActorCriticOptions):
@@ -33,6 +35,8 @@ class PPOOptions(ActorCriticOptions):
     """mixing of advantages and value targets: 1 reaches as far as the unroll, 0 one step"""
     clip_ratio: float = number(0.2, above=0)
     """how far the policy's ratio may go from 1 with profit"""
+    clip_worst: float | None = number(None, above=1, optional=True)
+    """the largest ratio that counts for what did worse than expected (dual clip, Ye et al. 2020); none has no bound"""
     clip_value: float | None = number(0.2, above=0, optional=True)
     """how far a value may go from the old one with profit; none does not clip"""
     entropy_cost: float = number(0.01, 0)
@@ -141,9 +145,10 @@ class PPO(ActorCriticAgent):
         logits, log_prob, value, auxiliary = self.outputs(params, batch.steps, key)
         if options.normalize_over == "minibatch":
             advantage = normalized(advantage, mask, options.normalize_least)
-        log_ratio = log_prob - batch.log_prob
+        # Of a probability that had vanished, the ratio would be infinite and its gradient no number.
+        log_ratio = jnp.minimum(log_prob - batch.log_prob, _MOST_LOG_RATIO)
         ratio = jnp.exp(log_ratio)
-        policy_loss = batch.weight * clipped_ratio_loss(ratio, advantage, options.clip_ratio)
+        policy_loss = batch.weight * clipped_ratio_loss(ratio, advantage, options.clip_ratio, options.clip_worst)
         value_loss = clipped_value_loss(value[:-1], batch.value, batch.target, options.clip_value)
         means = {
             "policy_loss": masked_mean(policy_loss, mask),
