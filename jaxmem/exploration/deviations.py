@@ -109,7 +109,7 @@ class Deviations:
         action = jnp.full((rows,), _EVERY_STEP_ANEW, jnp.int32)
         log_prob = jnp.full((rows,), -math.log(self.num_actions), jnp.float32)
         if options.kind == "rare":
-            begin, action, log_prob = self._rare(jax.random.uniform(time_key, (rows,)), action_key)
+            begin, action, log_prob = self._rare(action_key, rows)
         if options.kind in ("any", "extended"):
             begin = self._time(jax.random.uniform(time_key, (rows,)))
         begin = jnp.where(jax.random.bernoulli(chance_key, options.chance, (rows,)), begin, self.horizon)
@@ -118,14 +118,12 @@ class Deviations:
             action = jax.random.randint(action_key, (rows,), 0, self.num_actions)
         return Plan(begin, begin + steps, action, log_prob)
 
-    def _rare(self, uniform: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
-        """Steps and actions drawn by octaves, and the logarithms of the actions' probabilities in theirs."""
-        log_shares = jnp.log(shares(self.sought, self.options.adapted))
-        drawn = jax.random.categorical(key, log_shares.reshape(-1), shape=uniform.shape)
-        octave, action = drawn // self.num_actions, (drawn % self.num_actions).astype(jnp.int32)
-        first, last = 2**octave - 1, jnp.minimum(2 ** (octave + 1) - 2, self.horizon - 1)
-        time = jnp.minimum(first + (uniform * (last - first + 1)).astype(jnp.int32), last)
-        return time, action, taken(jax.nn.log_softmax(log_shares)[octave], action)
+    def _rare(self, key: jax.Array, rows: int) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Steps and actions, and the logarithms of the actions' probabilities at these steps, [B] each."""
+        log_shares = jnp.log(shares(self.sought, self.options.adapted, self.horizon))
+        drawn = jax.random.categorical(key, log_shares.reshape(-1), shape=(rows,)).astype(jnp.int32)
+        time, action = drawn // self.num_actions, drawn % self.num_actions
+        return time, action, taken(jax.nn.log_softmax(log_shares)[time], action)
 
     def _time(self, uniform: jax.Array) -> jax.Array:
         """A step of 0..horizon-1 for each number in [0, 1)."""

@@ -6,7 +6,9 @@ more often, until it is no longer rare. Rewards have no part in it, and what is 
 affair: nothing is added to its rewards, as a bonus for novelty would be.
 
 Observations are counted by a hash, which sign random projections have (Charikar 2002; for exploration: Tang et al.
-2017, arXiv:1611.04717). Times are counted in octaves: 0, 1 to 2, 3 to 6 and so on.
+2017, arXiv:1611.04717). Times are counted in octaves (0, 1 to 2, 3 to 6 and so on), from the first step and, as often,
+back from the last: what decides is often near one of them, and a policy that has become sure of its last action tries
+no other.
 """
 
 import math
@@ -31,8 +33,9 @@ class Sought(NamedTuple):
 
     Attributes:
         seen: float32 [4096], running share of the episodes that showed an observation with this hash.
-        gain: float32 [octaves, A], running mean of how much rarer the rarest observation was after a deviation at such
-            a time, with such an action, than without one; 0 where it was not.
+        gain: float32 [2, octaves, A], running mean of how much rarer the rarest observation was after a deviation at
+            such a time, from the first step or from the last, with such an action, than without one; 0 where it was
+            not.
     """
 
     seen: jax.Array
@@ -46,28 +49,39 @@ def octaves(horizon: int) -> int:
 
 def nothing_sought(horizon: int, num_actions: int) -> Sought:
     """Before the first episode: everything counts as common, and no deviation as better than another."""
-    return Sought(jnp.ones((_BUCKETS,)), jnp.zeros((octaves(horizon), num_actions)))
+    return Sought(jnp.ones((_BUCKETS,)), jnp.zeros((2, octaves(horizon), num_actions)))
 
 
-def shares(sought: Sought, adapted: float) -> jax.Array:
-    """Shares of the deviations by octave and action, float32 [octaves, A]; they add up to 1.
+def octave_of(horizon: int) -> np.ndarray:
+    """The octave of each step, int [2, horizon]: from the first step, and from the last."""
+    forward = np.floor(np.log2(np.arange(horizon) + 1.5)).astype(np.int32)
+    return np.stack([forward, forward[::-1]])
+
+
+def shares(sought: Sought, adapted: float, horizon: int) -> jax.Array:
+    """Shares of the deviations by step and action, float32 [horizon, A]; they add up to 1.
 
     Args:
         sought: what is known.
-        adapted: share that goes by what was gained, in proportion; the rest is uniform. All is uniform while nothing
-            was gained.
+        adapted: share that goes by what was gained, in proportion; the rest is uniform over both ends, octaves and
+            actions. All is uniform while nothing was gained. Within an octave all steps are alike.
+        horizon: the most steps of an episode.
     """
     gain, uniform = sought.gain, jnp.full(sought.gain.shape, 1 / sought.gain.size)
     total = jnp.sum(gain)
-    return jnp.where(total > 0, adapted * gain / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
+    by_octave = jnp.where(total > 0, adapted * gain / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
+    octave = octave_of(horizon)
+    size = np.bincount(octave[0])
+    from_first, from_last = (by_octave[end, octave[end]] / size[octave[end]][:, None] for end in (0, 1))
+    return from_first + from_last
 
 
 def learned(sought: Sought, episodes: Episodes) -> Sought:
     """What is known after B more whole episodes; of those that deviated, the first deviating step counts."""
-    rows = episodes.length.shape[0]
+    horizon, rows = episodes.action.shape
     bucket = hashed(episodes.obs)
     # The observation after the last action is shown as well.
-    shown = jnp.arange(bucket.shape[0])[:, None] <= episodes.length
+    shown = jnp.arange(horizon + 1)[:, None] <= episodes.length
     column = jnp.broadcast_to(jnp.arange(rows), bucket.shape)
     sees = jnp.zeros((rows, _BUCKETS), bool).at[column, bucket].max(shown)
     seen = sought.seen + _SHARE_SEEN * (jnp.mean(sees, axis=0) - sought.seen)
@@ -76,10 +90,10 @@ def learned(sought: Sought, episodes: Episodes) -> Sought:
     deviated = jnp.any(episodes.deviated, axis=0)
     usual = jnp.sum(rarity * ~deviated) / jnp.maximum(jnp.sum(~deviated), 1)
     time = jnp.argmax(episodes.deviated, axis=0)
-    octave = jnp.floor(jnp.log2(time + 1.5)).astype(jnp.int32)
     action = episodes.action[time, jnp.arange(rows)].astype(jnp.int32)
+    ends, octave = jnp.arange(2)[:, None], jnp.asarray(octave_of(horizon))[:, time]
     count, sums = (
-        jnp.zeros(sought.gain.shape).at[octave, action].add(jnp.where(deviated, value, 0))
+        jnp.zeros(sought.gain.shape).at[ends, octave, action].add(jnp.where(deviated, value, 0))
         for value in (jnp.ones(rows), rarity - usual)
     )
     newest = jnp.maximum(sums / jnp.maximum(count, 1), 0)

@@ -44,7 +44,7 @@ def test_equal_observations_share_a_hash_and_others_do_not():
 
 def test_a_deviation_gains_what_is_rarer_after_it():
     sought = nothing_sought(HORIZON, ACTIONS)
-    assert sought.gain.shape == (octaves(HORIZON), ACTIONS) == (3, 3)
+    assert sought.gain.shape == (2, octaves(HORIZON), ACTIONS) == (2, 3, 3)
     # Of two rows of eight that deviate at times 2 and 3, one sees what no other does.
     seen = episodes(rare=[5], deviated={5: (2, 1), 6: (3, 2)})
     after = learned(sought, seen)
@@ -52,8 +52,9 @@ def test_a_deviation_gains_what_is_rarer_after_it():
     share = 0.9 + 0.1 / 8
     np.testing.assert_allclose(after.seen[zeros], 1, rtol=1e-6)
     np.testing.assert_allclose(after.seen[one], share, rtol=1e-6)
-    want = np.zeros((3, 3))
-    want[1, 1] = -0.2 * np.log(share)
+    # Time 2 is in the second octave from the first step, and in the third from the last.
+    want = np.zeros((2, 3, 3))
+    want[0, 1, 1] = want[1, 2, 1] = -0.2 * np.log(share)
     np.testing.assert_allclose(after.gain, want, rtol=1e-5, atol=1e-7)
 
     # What is shown after an episode's end counts for nothing.
@@ -65,19 +66,19 @@ def test_deviations_go_by_what_was_gained():
     options, rows = DeviationOptions(kind="rare", chance=1.0, adapted=0.8), 40_000
     deviations = Deviations(options, HORIZON, ACTIONS)
     first = deviations.first_sought()
-    np.testing.assert_allclose(shares(first, 0.8), 1 / 9, rtol=1e-6)
-    sought = first._replace(gain=first.gain.at[1, 2].set(0.5).at[2, 0].set(1.5))
+    # Each octave has a sixth: from the first step 0, 1-2, 3-5, from the last 5, 3-4, 0-2.
+    want = np.array([1 + 1 / 3, 1 / 2 + 1 / 3, 1 / 2 + 1 / 3, 1 / 3 + 1 / 2, 1 / 3 + 1 / 2, 1 / 3 + 1]) / 6
+    np.testing.assert_allclose(shares(first, 0.8, HORIZON), np.tile(want[:, None] / 3, (1, 3)), rtol=1e-6)
+    sought = first._replace(gain=first.gain.at[0, 1, 2].set(0.5).at[1, 0, 0].set(1.5))
+    expected = 0.2 * np.tile(want[:, None] / 3, (1, 3))
+    expected[1:3, 2] += 0.2 / 2
+    expected[5, 0] += 0.6
     plan = replace(deviations, sought=sought).plan(jax.random.key(0), rows)
-    want = np.full((3, 3), 0.2 / 9)
-    want[1, 2] += 0.2
-    want[2, 0] += 0.6
     counts = np.zeros((HORIZON, ACTIONS))
     np.add.at(counts, (np.asarray(plan.begin), np.asarray(plan.action)), 1 / rows)
-    by_octave = np.stack([counts[:1].sum(0), counts[1:3].sum(0), counts[3:].sum(0)])
     # Four standard errors.
-    np.testing.assert_allclose(by_octave, want, atol=4 * 0.5 / np.sqrt(rows))
-    np.testing.assert_allclose(counts[1].sum(), counts[2].sum(), atol=0.02)
-    given = np.log(want / want.sum(1, keepdims=True))[np.array([0, 1, 1, 2, 2, 2])[plan.begin], plan.action]
+    np.testing.assert_allclose(counts, expected, atol=4 * 0.5 / np.sqrt(rows))
+    given = np.log(expected / expected.sum(1, keepdims=True))[plan.begin, plan.action]
     np.testing.assert_allclose(plan.log_prob, given, rtol=1e-5)
     assert (plan.end == plan.begin + 1).all()
 
@@ -96,6 +97,6 @@ def test_a_run_learns_where_deviations_lead(agent):
     config = small_config(agent=agents.options(agent), deviation=DeviationOptions(kind="rare", chance=1.0), seeds=1)
     program = Program(config)
     run = jax.jit(program.iterate)(jax.jit(program.init)(jax.random.key(0)), 2)
-    assert run.sought.gain.shape == (1, octaves(4), 4)
+    assert run.sought.gain.shape == (1, 2, octaves(4), 4)
     # After two iterations, what no episode showed has lost a tenth twice.
     np.testing.assert_allclose(jnp.min(run.sought.seen), 0.81, rtol=1e-5)
