@@ -131,7 +131,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
     """The presets with PPO, one for all tasks: 256 whole episodes an iteration, four passes over eight parts of them.
 
     In half of the episodes one action is not the policy's: oftener one, and at a time, that led to rare observations.
-    What paid off is learned as if the policy had chosen it.
+    What paid off is learned as if the policy had chosen it. docs/credit.md says why each part is there.
 
     Args:
         core: name of the core.

@@ -10,8 +10,8 @@ def clipped_ratio_loss(ratio: jax.Array, advantage: jax.Array, clip: float, wors
         -min(ratio A, clip(ratio, 1 - clip, 1 + clip) A)
 
     A policy gains nothing by moving a ratio further than the clip where that pays, but loses where it does not: without
-    a bound, unless there is a `worst` ratio, at which an action that did worse than expected no longer counts (dual clip,
-    Ye et al. 2020, arXiv:1912.09729, eq. 5).
+    a bound, unless there is a `worst` ratio, from which on an action that did worse than expected no longer counts
+    (dual clip, Ye et al. 2020, arXiv:1912.09729, eq. 5).
 
     Args:
         ratio: float [...], probability of an action under the policy over that under the one before the updates.
