@@ -1,6 +1,6 @@
 """Agents: one algorithm a file, each a frozen dataclass of pure functions over one frozen state."""
 
-from jaxmem.agents.base import Agent, AgentOptions, AgentState, Batch, Decision, EpisodeAgent, UnrollAgent
+from jaxmem.agents.base import Agent, AgentOptions, AgentState, Batch, Decision, EpisodeAgent, UnrollAgent, recentre
 from jaxmem.agents.registry import exchange, options, register, registered_agents
 from jaxmem.agents.unroll import Unroll
 
@@ -15,6 +15,7 @@ __all__ = [
     "UnrollAgent",
     "exchange",
     "options",
+    "recentre",
     "register",
     "registered_agents",
 ]

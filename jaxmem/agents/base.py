@@ -38,10 +38,16 @@ class AgentState:
     target_params: Params
     opt_state: Any
 
-    def recentred(self, inputs: Inputs, mask: jax.Array) -> "AgentState":
-        """The state after its networks saw inputs [T, B, ...], where mask bool [T, B]; see `networks.recentred`."""
-        online, targets = (recentred(params, inputs, mask) for params in (self.params, self.target_params))
-        return replace(self, params=online, target_params=targets)
+
+def recentre(state: Any, inputs: Inputs, mask: jax.Array) -> Any:
+    """An agent's state after its networks saw inputs [T, B, ...], where mask bool [T, B]; see `networks.recentred`.
+
+    States that agents from elsewhere have, of a type of their own, stay as they are.
+    """
+    if not isinstance(state, AgentState):
+        return state
+    online, targets = (recentred(params, inputs, mask) for params in (state.params, state.target_params))
+    return replace(state, params=online, target_params=targets)
 
 
 class Decision(NamedTuple):

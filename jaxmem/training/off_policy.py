@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxmem import envs
 from jaxmem import replay as episode_replay
-from jaxmem.agents import AgentState, EpisodeAgent
+from jaxmem.agents import AgentState, EpisodeAgent, recentre
 from jaxmem.exploration import Deviations
 from jaxmem.networks import episode_inputs
 from jaxmem.redistribution import Redistribution
@@ -66,7 +66,7 @@ class OffPolicy:
 
     def _store(self, run: Run, episodes: Episodes, outcome: dict[str, jax.Array]) -> Run:
         seen = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes)[0])
-        agent = run.agent.recentred(seen, episodes.mask)
+        agent = recentre(run.agent, seen, episodes.mask)
         run = replace(run, agent=agent, experience=episode_replay.add(run.experience, episodes))
         sums = {name: jnp.sum(values) for name, values in outcome.items()}
         return count_steps(run, jnp.sum(episodes.length), episodes.length.shape[0], sums)

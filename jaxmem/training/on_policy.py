@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from jaxmem.agents import AgentState, Batch, Unroll, UnrollAgent
+from jaxmem.agents import AgentState, Batch, Unroll, UnrollAgent, recentre
 from jaxmem.exploration import Deviations
 from jaxmem.redistribution import Redistribution
 from jaxmem.replay import Episodes
@@ -55,7 +55,7 @@ class OnPolicy:
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
         seen = jax.tree.map(lambda leaf: leaf[:-1], unroll.inputs)
-        return count_updates(run, agent.recentred(seen, unroll.mask), updates, sums)
+        return count_updates(run, recentre(agent, seen, unroll.mask), updates, sums)
 
     def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll, Metrics]:
         loop = self.loop

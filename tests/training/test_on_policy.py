@@ -1,6 +1,7 @@
 """The loop of agents that learn from their own latest steps, in whole episodes and in unrolls."""
 
 import dataclasses
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -219,7 +220,8 @@ def test_each_pass_takes_every_row_once_in_another_order(monkeypatch):
         run, agent=(0, jnp.zeros((6, 3), jnp.int32)), window=dataclasses.replace(run.window, metrics={})
     )
     learner: Any = OnPolicy(program.task, Counting(), loop, program.learner.deviations, None)  # pyright: ignore[reportArgumentType]
-    monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, None, {}))
+    nothing = SimpleNamespace(inputs=(), mask=None)
+    monkeypatch.setattr(OnPolicy, "_play", lambda self, run, key, progress: (run, nothing, {}))
     after = learner.iterate(run, (0.0, 0.0))
     count, orders = after.agent
     assert (count, after.updates) == (6, 6)
