@@ -52,7 +52,7 @@ def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
     Args:
         variables: of any network, parameters and centres.
         inputs: leading axes [T, B]; of many steps, 4096 evenly spaced ones are taken.
-        mask: bool [T, B], the steps that count; at least one of those that are taken.
+        mask: bool [T, B], the steps that count; where none of those that are taken does, the centre stays.
     """
     if CENTRE not in variables:
         return variables
@@ -63,11 +63,14 @@ def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
     def typical(values: jax.Array) -> jax.Array:
         return jnp.nanmedian(jnp.where(mask.reshape(-1, *(1,) * (values.ndim - 1)), values, jnp.nan), axis=0)
 
+    def moved(old: jax.Array, values: jax.Array) -> jax.Array:
+        return jnp.where(jnp.any(mask), old + _SHARE * (typical(values) - old), old)
+
     def follow(centre: Any) -> Any:
         parts = {name: part for name, part in centre.items() if isinstance(part, Mapping)}
         if parts:
             return {name: follow(part) for name, part in parts.items()}
         seen = numbers(inputs, centre["action"].shape[-1])
-        return {name: old + _SHARE * (typical(getattr(seen, name)) - old) for name, old in centre.items()}
+        return {name: moved(old, getattr(seen, name)) for name, old in centre.items()}
 
     return {**variables, CENTRE: follow(variables[CENTRE])}

@@ -42,6 +42,10 @@ def test_the_centre_moves_to_the_median_of_what_counts():
         centre["reward"][0], 0.2 * np.median(np.asarray(inputs.prev_reward)[kept]), rtol=0, atol=1e-6
     )
 
+    unseen = recentred(once, inputs, jnp.zeros_like(mask))["centre"]["typical"]
+    for name, value in centre.items():
+        np.testing.assert_array_equal(unseen[name], value)
+
 
 def test_of_many_steps_some_are_taken():
     embedding: Any = Embedding(3, 4, 0, 0, (1,), centred=True)
