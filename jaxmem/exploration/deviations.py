@@ -1,4 +1,6 @@
-"""Deviations: training episodes in which some actions are drawn uniformly, whatever the agent wants.
+"""Deviations: training episodes in which some actions are drawn whatever the agent wants.
+
+They are drawn uniformly, or, with the kind `rare`, by what earlier ones led to.
 
 Randomness in every step is a poor way to try something once and then act well: where it is rare, nothing is tried, and
 where it is not, the rest of the episode is spoiled. A deviation is planned when an episode begins; before and after it
