@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized
+from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized, over_step_mean
 from jaxmem.agents.base import AgentState, Metrics, Params, clipped
 from jaxmem.agents.unroll import Unroll
-from jaxmem.config import choice, number
+from jaxmem.config import choice, flag, number
 from jaxmem.exploration import deviation_weight
 from jaxmem.losses import REWARD_CLIPS, clip_rewards, clipped_ratio_loss, clipped_value_loss, masked_mean, vtrace
 from jaxmem.networks import Inputs, NetworkParts
@@ -45,6 +45,8 @@ class PPOOptions(ActorCriticOptions):
     """over which steps advantages get mean 0 and deviation 1: all of an iteration, or those of each update"""
     normalize_least: float = number(0.0, 0)
     """the least that they are divided by: where all that is done is as good, noise is then not blown up"""
+    step_baseline: bool = flag(False)
+    """whether advantages are taken over the mean of all rows at the same step; for whole episodes, which begin together"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
@@ -130,6 +132,8 @@ class PPO(ActorCriticAgent):
             unroll.discounts(options.discount),
             jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
+        if options.step_baseline:
+            advantage = over_step_mean(advantage, unroll.mask)
         if options.normalize_over == "iteration":
             advantage = normalized(advantage, unroll.mask, options.normalize_least)
         weight = jnp.where(explored, ratio, 1)

@@ -13,7 +13,7 @@ from core_cases import QUICK
 from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
 from jaxmem.agents import Unroll
-from jaxmem.agents.actor_critic import normalized
+from jaxmem.agents.actor_critic import normalized, over_step_mean
 from jaxmem.agents.ppo import PPOBatch
 from jaxmem.networks import first_inputs
 
@@ -102,6 +102,35 @@ def test_over_an_iteration_advantages_are_normalised_once(state):
     np.testing.assert_allclose([advantage.mean(), advantage.std()], [0, 1], atol=1e-4)
     part = batch.rows(jnp.array([1]))
     np.testing.assert_array_equal(part.advantage, batch.advantage[:, 1:])
+
+
+def test_the_step_baseline_is_what_the_other_rows_got_at_the_same_step(state):
+    steps = alone(several_episodes())
+    plain, less = (
+        make_agent("ppo", normalize_over="off", step_baseline=flag).prepare(state, steps, KEY) for flag in (False, True)
+    )
+    mask, advantage = np.asarray(steps.mask), np.asarray(plain.advantage, np.float64)
+    assert mask.sum(1).min() < mask.shape[1], "no row is over before the others"
+    for t, row in np.argwhere(mask):
+        others = [advantage[t, other] for other in np.flatnonzero(mask[t]) if other != row]
+        np.testing.assert_allclose(less.advantage[t, row], advantage[t, row] - np.mean(others), atol=1e-5)
+    assert not np.asarray(less.advantage)[~mask].any()
+    np.testing.assert_array_equal(less.target, plain.target)
+
+
+def test_without_another_row_nothing_is_better_than_the_step_baseline():
+    assert not np.asarray(over_step_mean(jnp.ones((3, 1)), jnp.ones((3, 1), bool))).any()
+
+
+def test_the_step_baseline_biases_nothing():
+    """Two rows, one step, two actions with probabilities p: the expected gradient, by enumeration."""
+    p, reward = np.array([0.3, 0.7]), np.array([1.0, -2.0])
+    score = np.eye(2) - p  # Of log p with respect to the logits, by action.
+    expected = np.zeros(2)
+    for a, b in np.ndindex(2, 2):
+        advantage = over_step_mean(jnp.array([[reward[a], reward[b]]]), jnp.ones((1, 2), bool))[0]
+        expected += p[a] * p[b] * (score[a] * float(advantage[0]) + score[b] * float(advantage[1])) / 2
+    np.testing.assert_allclose(expected, p * (reward - p @ reward), atol=1e-6)
 
 
 def test_episodes_in_one_unroll_equal_episodes_alone(state):
