@@ -98,7 +98,7 @@ class Deviations:
 
     def after(self, episodes: Episodes) -> Any:
         """What is known after more whole episodes, instead of `sought`."""
-        return learned(self.sought, episodes) if self.options.learns else ()
+        return learned(self.sought, episodes, self.options.adapted) if self.options.learns else ()
 
     def plan(self, key: jax.Array, rows: int) -> Any:
         """The deviations of B episodes that begin: a `Plan`; nothing for the kinds "none" and "each"."""

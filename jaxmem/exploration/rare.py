@@ -67,17 +67,30 @@ def shares(sought: Sought, adapted: float, horizon: int) -> jax.Array:
             actions. All is uniform while nothing was gained. Within an octave all steps are alike.
         horizon: the most steps of an episode.
     """
+    return jnp.sum(_shares_by_end(sought, adapted, horizon), axis=0)
+
+
+def _shares_by_end(sought: Sought, adapted: float, horizon: int) -> jax.Array:
+    """The parts of `shares`, float32 [2, horizon, A], that were drawn by octaves from the first step, and the last."""
     gain, uniform = sought.gain, jnp.full(sought.gain.shape, 1 / sought.gain.size)
     total = jnp.sum(gain)
     by_octave = jnp.where(total > 0, adapted * gain / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
     octave = octave_of(horizon)
     size = np.bincount(octave[0])
-    from_first, from_last = (by_octave[end, octave[end]] / size[octave[end]][:, None] for end in (0, 1))
-    return from_first + from_last
+    return by_octave[np.arange(2)[:, None], octave] / size[octave][..., None]
 
 
-def learned(sought: Sought, episodes: Episodes) -> Sought:
-    """What is known after B more whole episodes; of those that deviated, the first deviating step counts."""
+def learned(sought: Sought, episodes: Episodes, adapted: float) -> Sought:
+    """What is known after B more whole episodes; of those that deviated, the first deviating step counts.
+
+    A step is in two octaves, one from either end. What it brought counts for each as likely as it was drawn from there:
+    else the early half of all steps would be credited with what the very first one brings.
+
+    Args:
+        sought: what was known when they were planned.
+        episodes: the episodes.
+        adapted: as in `shares`.
+    """
     horizon, rows = episodes.action.shape
     bucket = hashed(episodes.obs)
     # The observation after the last action is shown as well.
@@ -91,13 +104,16 @@ def learned(sought: Sought, episodes: Episodes) -> Sought:
     usual = jnp.sum(rarity * ~deviated) / jnp.maximum(jnp.sum(~deviated), 1)
     time = jnp.argmax(episodes.deviated, axis=0)
     action = episodes.action[time, jnp.arange(rows)].astype(jnp.int32)
+    drawn = _shares_by_end(sought, adapted, horizon)[:, time, action]
+    drawn = jnp.where(deviated, drawn / jnp.sum(drawn, axis=0), 0)
     ends, octave = jnp.arange(2)[:, None], jnp.asarray(octave_of(horizon))[:, time]
     count, sums = (
-        jnp.zeros(sought.gain.shape).at[ends, octave, action].add(jnp.where(deviated, value, 0))
+        jnp.zeros(sought.gain.shape).at[ends, octave, action].add(drawn * value)
         for value in (jnp.ones(rows), rarity - usual)
     )
-    newest = jnp.maximum(sums / jnp.maximum(count, 1), 0)
-    return Sought(seen, jnp.where(count > 0, sought.gain + _SHARE_GAIN * (newest - sought.gain), sought.gain))
+    newest = jnp.maximum(sums / jnp.maximum(count, 1e-6), 0)
+    # Fewer than one deviation count for as much less.
+    return Sought(seen, sought.gain + _SHARE_GAIN * jnp.minimum(count, 1) * (newest - sought.gain))
 
 
 def hashed(obs: jax.Array) -> jax.Array:

@@ -1,6 +1,7 @@
 """Deviations that go where rare observations were: hash, octaves, what is learned, what is planned from it."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -47,19 +48,50 @@ def test_a_deviation_gains_what_is_rarer_after_it():
     assert sought.gain.shape == (2, octaves(HORIZON), ACTIONS) == (2, 3, 3)
     # Of two rows of eight that deviate at times 2 and 3, one sees what no other does.
     seen = episodes(rare=[5], deviated={5: (2, 1), 6: (3, 2)})
-    after = learned(sought, seen)
+    after = learned(sought, seen, 0.5)
     zeros, one = np.asarray(hashed(seen.obs))[[0, HORIZON], [0, 5]]
     share = 0.9 + 0.1 / 8
     np.testing.assert_allclose(after.seen[zeros], 1, rtol=1e-6)
     np.testing.assert_allclose(after.seen[one], share, rtol=1e-6)
-    # Time 2 is in the second octave from the first step, and in the third from the last.
+    # Time 2 is in the second octave from the first step, which has two steps, and in the third from the last, which has
+    # three: it was likelier drawn from the shorter one, by three to two.
     want = np.zeros((2, 3, 3))
-    want[0, 1, 1] = want[1, 2, 1] = -0.2 * np.log(share)
+    want[0, 1, 1], want[1, 2, 1] = (-0.2 * np.log(share) * part for part in (3 / 5, 2 / 5))
     np.testing.assert_allclose(after.gain, want, rtol=1e-5, atol=1e-7)
 
     # What is shown after an episode's end counts for nothing.
-    over = learned(sought, episodes(rare=[5], deviated={5: (2, 1)}, length=HORIZON - 1))
+    over = learned(sought, episodes(rare=[5], deviated={5: (2, 1)}, length=HORIZON - 1), 0.5)
     np.testing.assert_allclose(over.gain, 0, atol=1e-7)
+
+
+def test_what_one_step_brings_is_not_credited_to_the_many_beside_it():
+    """Action 1 in the very first step alone brings anything, in one of three of the steps that it shares an octave with."""
+    deviations = Deviations(DeviationOptions(kind="rare", chance=1.0, adapted=0.8), HORIZON, ACTIONS)
+
+    @jax.jit
+    def after_many(key: jax.Array) -> jax.Array:
+        def once(sought: Any, key: jax.Array) -> tuple[Any, None]:
+            plan = replace(deviations, sought=sought).plan(key, ROWS)
+            paid = (plan.begin == 0) & (plan.action == 1)
+            flags = jnp.arange(HORIZON)[:, None] == plan.begin
+            obs = jnp.zeros((HORIZON + 1, ROWS, 2)).at[HORIZON, :, 1].set(paid.astype(jnp.float32))
+            zero, length = jnp.zeros((HORIZON, ROWS)), jnp.full((ROWS,), HORIZON)
+            played = Episodes(
+                obs, jnp.where(flags, plan.action, 0), zero, flags, zero, length, jnp.ones((ROWS,), bool)
+            )
+            # As rare as at first, however often it was sought.
+            return learned(sought, played, 0.8)._replace(seen=sought.seen), None
+
+        first = nothing_sought(HORIZON, ACTIONS)
+        rare = first._replace(seen=first.seen.at[hashed(jnp.ones((1, 1, 2)) * jnp.array([0.0, 1.0]))[0, 0]].set(0.1))
+        return jax.lax.scan(once, rare, jax.random.split(key, 200))[0].gain
+
+    gain = np.array(after_many(jax.random.key(3)))
+    alone, beside = gain[0, 0, 1], gain[1, 2, 1]
+    assert alone > 1.5
+    assert beside < 0.5 * alone
+    gain[0, 0, 1] = gain[1, 2, 1] = 0
+    assert not gain.any()
 
 
 def test_deviations_go_by_what_was_gained():
