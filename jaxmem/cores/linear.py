@@ -95,7 +95,8 @@ class LinearCore(Core):
         reach: longest time constant at first, as a multiple of `max_length`, where time constants are spread.
         scan: associative (in parallel over time), sequential (one step after the other; the faster one on CPUs), or
             auto, which takes the faster one.
-        block: what is around each recurrence: gated (norm, GELU, gated linear unit, sum) or bare (nothing).
+        block: what is around each recurrence: gated (norm, GELU, gated linear unit, sum) or bare (nothing; the
+            embedding before it has no bias then, so that inputs of zeros leave an empty memory empty).
     """
 
     layers: int = integer(1, low=1)
@@ -120,7 +121,8 @@ class LinearCore(Core):
 
     def setup(self) -> None:
         """Embedding and blocks, lowest first."""
-        self.embed = nn.Dense(self.width, dtype=self.dtype)
+        # Where nothing is normed, a bias adds up in the memory for hundreds of steps: the smallest change throws it over.
+        self.embed = nn.Dense(self.width, use_bias=self.block != "bare", dtype=self.dtype)
         longest = self.reach * self.max_length
         self.blocks = [self._block(self.make_layer(longest)) for _ in range(self.layers)]
 

@@ -240,6 +240,16 @@ def test_the_ring_needs_an_inside():
         cores.options("lru", r_min=0.9, r_max=0.5)
 
 
+def test_what_embeds_to_nothing_leaves_the_memory_of_a_bare_lru_empty():
+    core = cores.make("lru", 4, TIME, max_phase=0.0, block="bare", gain="unit")
+    x, start = jnp.zeros((TIME, 2, 3)), jnp.zeros((TIME, 2), bool)
+    params = core.init(jax.random.key(0), None, x, start, method="unroll")
+    params = jax.tree.map(lambda p: p + jax.random.normal(jax.random.key(1), p.shape), params)
+    state, y = unroll(core, params, None, x, start)
+    assert not np.asarray(y).any()
+    assert not np.asarray(state).any()
+
+
 def test_a_bare_mingru_shows_its_state():
     with pytest.raises(ConfigError, match="core.state_width is 5: .* allowed is core.width = 4"):
         cores.make("mingru", 4, TIME, state_width=5, block="bare")
