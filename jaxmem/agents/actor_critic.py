@@ -27,6 +27,9 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     """discount of the return that is learned; 1 fits tasks that end by themselves"""
     baseline_cost: float = number(0.5, 0)
     """weight of the value loss, half the squared error"""
+    separate_critic: bool = flag(False)
+    """whether the value has an embedding and a memory of its own; its errors, which last as long as an episode, then do
+    not disturb what the policy remembers"""
     barrier_cost: float = number(0.0, 0)
     """weight of the policy's log barrier, which keeps every action possible; see `jaxmem.losses.log_barrier`"""
     learning_rate_end: float = number(0.0, 0, 1)
@@ -37,8 +40,9 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     """dropout, while collecting and in updates; its masks differ, so that ratios are then never 1"""
 
     def network(self, parts: NetworkParts) -> PolicyValue:
-        """A policy and a value on one trunk."""
-        return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=parts.head(outputs=1))
+        """A policy and a value, on one trunk or on two."""
+        own = parts.trunk() if self.separate_critic else None
+        return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=parts.head(outputs=1), critic_trunk=own)
 
 
 class Said(NamedTuple):
@@ -59,7 +63,7 @@ class Said(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ActorCriticAgent(NetAgent):
-    """A policy and a value on one trunk, and one gradient step of `loss`, which subclasses give."""
+    """A policy and a value, and one gradient step of `loss`, which subclasses give."""
 
     options: Any
     net: PolicyValue

@@ -37,6 +37,8 @@ class PPOOptions(ActorCriticOptions):
     """how far the policy's ratio may go from 1 with profit"""
     clip_worst: float | None = number(None, above=1, optional=True)
     """the largest ratio that counts for what did worse than expected (dual clip, Ye et al. 2020); none has no bound"""
+    target_kl: float | None = number(None, above=0, optional=True)
+    """an update is left out whose steps show the policy further than this from the one that played; none leaves none"""
     clip_value: float | None = number(0.2, above=0, optional=True)
     """how far a value may go from the old one with profit; none does not clip"""
     entropy_cost: float = number(0.01, 0)
@@ -117,6 +119,16 @@ class PPO(ActorCriticAgent):
         """See `ActorCriticAgent.optimizer`."""
         return clipped(optax.adam(learning_rate, eps=self.options.adam_epsilon), self.options.max_grad_norm)
 
+    def update(
+        self, state: AgentState, batch: PPOBatch, key: jax.Array, progress: jax.Array | float
+    ) -> tuple[AgentState, Metrics]:
+        """See `ActorCriticAgent.update`; with `target_kl`, nothing changes where the policy has gone far enough."""
+        changed, metrics = super().update(state, batch, key, progress)
+        if self.options.target_kl is None:
+            return changed, metrics
+        far = metrics["kl"] > self.options.target_kl
+        return jax.tree.map(lambda old, new: jnp.where(far, old, new), state, changed), metrics
+
     def prepare(self, state: AgentState, unroll: Unroll, key: jax.Array) -> PPOBatch:
         """See `UnrollAgent.prepare`: old values, targets and advantages."""
         options = self.options
@@ -143,7 +155,7 @@ class PPO(ActorCriticAgent):
     def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on the steps of some rows, and metrics.
 
-        `kl` is an estimate of that from the old policy to the new one, where the actions are the old policy's own.
+        `kl` is an estimate of that from the old policy to the new one, of the steps that no deviation chose.
         """
         options, mask, advantage = self.options, batch.steps.mask, batch.advantage
         logits, log_prob, value, auxiliary = self.outputs(params, batch.steps, key)
@@ -159,7 +171,7 @@ class PPO(ActorCriticAgent):
             "value_loss": masked_mean(value_loss, mask),
             "value": masked_mean(value[:-1], mask),
             # Schulman's estimate, which is never negative.
-            "kl": masked_mean(ratio - 1 - log_ratio, mask),
+            "kl": masked_mean(batch.weight * (ratio - 1 - log_ratio), mask & ~batch.steps.deviated),
             "clipped": masked_mean((jnp.abs(ratio - 1) > options.clip_ratio).astype(jnp.float32), mask),
         }
         return self.total(means, logits, mask, auxiliary)
