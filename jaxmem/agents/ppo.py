@@ -48,7 +48,7 @@ class PPOOptions(ActorCriticOptions):
     normalize_least: float = number(0.0, 0)
     """the least that they are divided by: where all that is done is as good, noise is then not blown up"""
     step_baseline: bool = flag(False)
-    """whether advantages are taken over the mean of all rows at the same step; for whole episodes, which begin together"""
+    """take off from advantages the mean of the other rows at the same step; for whole episodes, which begin together"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)

@@ -121,7 +121,7 @@ class LinearCore(Core):
 
     def setup(self) -> None:
         """Embedding and blocks, lowest first."""
-        # Where nothing is normed, a bias adds up in the memory for hundreds of steps: the smallest change throws it over.
+        # Where nothing is normed a bias adds up for hundreds of steps, and its smallest change throws the memory over.
         self.embed = nn.Dense(self.width, use_bias=self.block != "bare", dtype=self.dtype)
         longest = self.reach * self.max_length
         self.blocks = [self._block(self.make_layer(longest)) for _ in range(self.layers)]

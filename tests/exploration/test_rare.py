@@ -65,7 +65,7 @@ def test_a_deviation_gains_what_is_rarer_after_it():
 
 
 def test_what_one_step_brings_is_not_credited_to_the_many_beside_it():
-    """Action 1 in the very first step alone brings anything, in one of three of the steps that it shares an octave with."""
+    """Action 1 brings something in the very first step alone, which shares an octave with two others."""
     deviations = Deviations(DeviationOptions(kind="rare", chance=1.0, adapted=0.8), HORIZON, ACTIONS)
 
     @jax.jit
@@ -76,9 +76,7 @@ def test_what_one_step_brings_is_not_credited_to_the_many_beside_it():
             flags = jnp.arange(HORIZON)[:, None] == plan.begin
             obs = jnp.zeros((HORIZON + 1, ROWS, 2)).at[HORIZON, :, 1].set(paid.astype(jnp.float32))
             zero, length = jnp.zeros((HORIZON, ROWS)), jnp.full((ROWS,), HORIZON)
-            played = Episodes(
-                obs, jnp.where(flags, plan.action, 0), zero, flags, zero, length, jnp.ones((ROWS,), bool)
-            )
+            played = Episodes(obs, jnp.where(flags, plan.action, 0), zero, flags, zero, length, jnp.ones((ROWS,), bool))
             # As rare as at first, however often it was sought.
             return learned(sought, played, 0.8)._replace(seen=sought.seen), None
 
