@@ -102,7 +102,9 @@ def vtrace_preset(core: str, env: EnvOptions, network: NetworkOptions, **loop: A
 
 
 def ppo_recipe(**changes: Any) -> AgentOptions:
-    """The algorithm of the presets with PPO: whole episodes, Monte-Carlo returns, discount 1.
+    """The algorithm of the presets with PPO: whole episodes, and discount 1.
+
+    Values learn from Monte-Carlo returns, the policy from shorter ones, which end in values.
 
     Args:
         **changes: fields that a task has otherwise.
@@ -110,14 +112,19 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
     recipe: dict[str, Any] = dict(
         discount=1.0,
         td_lambda=1.0,
+        policy_lambda=0.95,
+        step_baseline=True,
         normalize_over="iteration",
         normalize_least=0.02,
+        separate_critic=True,
         entropy_cost=3e-3,
         barrier_cost=1e-4,
         clip_value=None,
         clip_worst=3.0,
-        learning_rate=1e-3,
+        learning_rate=5e-4,
         learning_rate_end=1.0,
+        adam_b2=0.95,
+        adam_epsilon=1e-8,
         deviation_weight="keep",
     )
     return agents.options("ppo", **(recipe | changes))
@@ -128,7 +135,7 @@ PPO_NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,), centre=T
 
 
 def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
-    """The presets with PPO, one for all tasks: 256 whole episodes an iteration, four passes over eight parts of them.
+    """The presets with PPO, one for all tasks: 128 whole episodes an iteration, four passes over eight parts of them.
 
     In half of the episodes one action is not the policy's: oftener one, and at a time, that led to rare observations.
     What paid off is learned as if the policy had chosen it. docs/credit.md says why each part is there.
@@ -140,12 +147,12 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
     """
     settings: dict[str, Any] = dict(
         episodes=300_000,
-        collect=256,
+        collect=128,
         updates=4,
         minibatches=8,
-        eval_every=2560,
+        eval_every=640,
         eval_episodes=64,
-        checkpoint_every=10,
+        checkpoint_every=20,
     )
     width = PPO_NETWORK.input_width if cores.needs_equal_width(core) else 32
     return RunConfig(
@@ -153,7 +160,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
         core=best_core(core, width=width, **_KEEPERS.get(core, {})),
         agent=ppo_recipe(),
         network=PPO_NETWORK,
-        deviation=DeviationOptions(kind="rare"),
+        deviation=DeviationOptions(kind="rare", adapted=0.8),
         loop=LoopOptions(**settings | loop),
     )
 

@@ -14,7 +14,15 @@ from jaxmem.agents.base import AgentState, Metrics, Params, clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import deviation_weight
-from jaxmem.losses import REWARD_CLIPS, clip_rewards, clipped_ratio_loss, clipped_value_loss, masked_mean, vtrace
+from jaxmem.losses import (
+    REWARD_CLIPS,
+    VTraceOutput,
+    clip_rewards,
+    clipped_ratio_loss,
+    clipped_value_loss,
+    masked_mean,
+    vtrace,
+)
 from jaxmem.networks import Inputs, NetworkParts
 
 _MOST_LOG_RATIO = 20.0
@@ -32,7 +40,10 @@ class PPOOptions(ActorCriticOptions):
     name: str = choice("ppo", ["ppo"])
     """the algorithm"""
     td_lambda: float = number(0.95, 0, 1)
-    """mixing of advantages and value targets: 1 reaches as far as the unroll, 0 one step"""
+    """mixing of value targets: 1 reaches as far as the unroll, 0 one step"""
+    policy_lambda: float | None = number(None, 0, 1, optional=True)
+    """mixing of the policy's advantages; none: td_lambda. A smaller one spares the policy the noise of what comes much
+    later, of which the values still learn (decoupled GAE, Yuan et al. 2025, arXiv:2503.01491)"""
     clip_ratio: float = number(0.2, above=0)
     """how far the policy's ratio may go from 1 with profit"""
     clip_worst: float | None = number(None, above=1, optional=True)
@@ -53,6 +64,8 @@ class PPOOptions(ActorCriticOptions):
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
     """Adam's step size at first"""
+    adam_b2: float = number(0.999, 0, 0.9999)
+    """share of Adam's mean squares that stays; a small one keeps steps small when gradients suddenly grow"""
     adam_epsilon: float = number(1e-5, above=0)
     """what Adam adds to the root of its mean squares"""
     max_grad_norm: float | None = number(0.5, above=0, optional=True)
@@ -117,7 +130,9 @@ class PPO(ActorCriticAgent):
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""
-        return clipped(optax.adam(learning_rate, eps=self.options.adam_epsilon), self.options.max_grad_norm)
+        options = self.options
+        adam = optax.adam(learning_rate, b2=options.adam_b2, eps=options.adam_epsilon)
+        return clipped(adam, options.max_grad_norm)
 
     def update(
         self, state: AgentState, batch: PPOBatch, key: jax.Array, progress: jax.Array | float
@@ -136,14 +151,20 @@ class PPO(ActorCriticAgent):
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
-        targets = partial(vtrace, lambda_=options.td_lambda)
-        target, advantage = jax.vmap(targets, in_axes=1, out_axes=1)(
+        arguments = (
             value[:-1],
             value[1:],
             clip_rewards(unroll.reward, options.reward_clip),
             unroll.discounts(options.discount),
             jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
+
+        def mixed(lambda_: float) -> VTraceOutput:
+            return jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)(*arguments)
+
+        target, advantage = mixed(options.td_lambda)
+        if options.policy_lambda is not None:
+            advantage = mixed(options.policy_lambda).advantage
         if options.step_baseline:
             advantage = over_step_mean(advantage, unroll.mask)
         if options.normalize_over == "iteration":

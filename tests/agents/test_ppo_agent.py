@@ -67,6 +67,15 @@ def test_advantages_are_generalised_advantages(batch, outputs):
     np.testing.assert_allclose(batch.log_prob, taken, atol=1e-5)
 
 
+def test_the_policy_may_look_less_far_than_the_values(state, batch):
+    both = make_agent("ppo", discount=0.9, td_lambda=0.8, policy_lambda=0.3, normalize_over="off")
+    short = make_agent("ppo", discount=0.9, td_lambda=0.3, normalize_over="off")
+    mixed, near = (jax.jit(a.prepare, compiler_options=QUICK)(state, several_episodes(), KEY) for a in (both, short))
+    np.testing.assert_allclose(mixed.advantage, near.advantage, atol=1e-6)
+    np.testing.assert_allclose(mixed.target, batch.target, atol=1e-6)
+    assert (np.asarray(near.target) != np.asarray(batch.target)).any()
+
+
 @pytest.mark.parametrize("clip_value", [None, 0.05])
 @pytest.mark.parametrize("normalize", ["off", "minibatch"])
 def test_the_loss_is_what_numpy_makes_of_the_networks_outputs(batch, outputs, state, clip_value, normalize):
