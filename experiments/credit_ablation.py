@@ -16,12 +16,12 @@ LAMBDAS = {"monte-carlo": 1.0, "lambda": 0.95, "one-step": 0.0}
 EVAL_EVERY = 1024
 
 
-def exploration(level: str, length: int) -> DeviationOptions:
+def exploration(preset: DeviationOptions, level: str, length: int) -> DeviationOptions:
     """What training episodes do beside drawing from the policy, whose entropy has the preset's bonus in all cells."""
     # As many random actions as published: one in each episode, wherever it falls.
     if level == "epsilon":
-        return DeviationOptions(kind="each", chance=1 / (length + 3))
-    return DeviationOptions(kind="none" if level == "entropy" else level)
+        return replace(preset, kind="each", chance=1 / (length + 3))
+    return replace(preset, kind="none" if level == "entropy" else level)
 
 
 def cell(levels: Cell) -> Choice:
@@ -30,7 +30,7 @@ def cell(levels: Cell) -> Choice:
     changed = replace(
         config,
         agent=replace(config.agent, discount=float(levels["discount"]), td_lambda=LAMBDAS[levels["target"]]),
-        deviation=exploration(levels["exploration"], length),
+        deviation=exploration(config.deviation, levels["exploration"], length),
         network=replace(config.network, centre=levels["input"] == "centred"),
         loop=replace(config.loop, eval_every=EVAL_EVERY),
     )

@@ -113,6 +113,7 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         discount=1.0,
         td_lambda=1.0,
         policy_lambda=0.95,
+        calibrate=True,
         step_baseline=True,
         normalize_over="iteration",
         normalize_least=0.02,

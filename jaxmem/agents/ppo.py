@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized, over_step_mean
+from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, calibrated, normalized, over_step_mean
 from jaxmem.agents.base import AgentState, Metrics, Params, clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
@@ -44,6 +44,9 @@ class PPOOptions(ActorCriticOptions):
     policy_lambda: float | None = number(None, 0, 1, optional=True)
     """mixing of the policy's advantages; none: td_lambda. A smaller one spares the policy the noise of what comes much
     later, of which the values still learn (decoupled GAE, Yuan et al. 2025, arXiv:2503.01491)"""
+    calibrate: bool = flag(False)
+    """whether policy_lambda believes values as far only as this iteration's returns bear them out; see
+    `jaxmem.agents.actor_critic.calibrated`"""
     clip_ratio: float = number(0.2, above=0)
     """how far the policy's ratio may go from 1 with profit"""
     clip_worst: float | None = number(None, above=1, optional=True)
@@ -87,6 +90,7 @@ class PPOBatch:
         target: what values are regressed to.
         advantage: how much better what was done is than the old policy.
         weight: of the step in the policy's loss.
+        trust: scalar, how far differences of values were believed; see `calibrated`.
     """
 
     steps: Unroll
@@ -95,11 +99,12 @@ class PPOBatch:
     target: jax.Array
     advantage: jax.Array
     weight: jax.Array
+    trust: jax.Array
 
     def rows(self, index: jax.Array) -> "PPOBatch":
         """Those of some rows, int32 [N]."""
         computed = (self.log_prob, self.value, self.target, self.advantage, self.weight)
-        return PPOBatch(self.steps.rows(index), *(leaf[:, index] for leaf in computed))
+        return PPOBatch(self.steps.rows(index), *(leaf[:, index] for leaf in computed), self.trust)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +131,7 @@ class PPO(ActorCriticAgent):
 
     options: PPOOptions
 
-    own_metrics: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "kl", "clipped", "grad_norm")
+    own_metrics: ClassVar[tuple[str, ...]] = (*ActorCriticAgent.shared_metrics, "kl", "clipped", "trust", "grad_norm")
 
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """See `ActorCriticAgent.optimizer`."""
@@ -151,27 +156,30 @@ class PPO(ActorCriticAgent):
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
-        arguments = (
-            value[:-1],
-            value[1:],
+        others = (
             clip_rewards(unroll.reward, options.reward_clip),
             unroll.discounts(options.discount),
             jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
 
-        def mixed(lambda_: float) -> VTraceOutput:
-            return jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)(*arguments)
+        def mixed(value: jax.Array, lambda_: float) -> VTraceOutput:
+            returns = jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)
+            return returns(value[:-1], value[1:], *others)
 
-        target, advantage = mixed(options.td_lambda)
+        target, advantage = mixed(value, options.td_lambda)
+        trust = jnp.ones(())
         if options.policy_lambda is not None:
-            advantage = mixed(options.policy_lambda).advantage
+            trusted = value
+            if options.calibrate:
+                trusted, trust = calibrated(value, target, unroll.mask)
+            advantage = mixed(trusted, options.policy_lambda).advantage
         if options.step_baseline:
             advantage = over_step_mean(advantage, unroll.mask)
         if options.normalize_over == "iteration":
             advantage = normalized(advantage, unroll.mask, options.normalize_least)
         weight = jnp.where(explored, ratio, 1)
         weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), weight)
-        return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight)
+        return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight, trust)
 
     def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on the steps of some rows, and metrics.
@@ -193,6 +201,7 @@ class PPO(ActorCriticAgent):
             "value": masked_mean(value[:-1], mask),
             # Schulman's estimate, which is never negative.
             "kl": masked_mean(batch.weight * (ratio - 1 - log_ratio), mask & ~batch.steps.deviated),
+            "trust": batch.trust,
             "clipped": masked_mean((jnp.abs(ratio - 1) > options.clip_ratio).astype(jnp.float32), mask),
         }
         return self.total(means, logits, mask, auxiliary)

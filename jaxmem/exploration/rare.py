@@ -63,8 +63,9 @@ def shares(sought: Sought, adapted: float, horizon: int) -> jax.Array:
 
     Args:
         sought: what is known.
-        adapted: share that goes by what was gained, in proportion; the rest is uniform over both ends, octaves and
-            actions. All is uniform while nothing was gained. Within an octave all steps are alike.
+        adapted: share that goes by what was gained, in proportion to its square, since small gains are many and mostly
+            chance; the rest is uniform over both ends, octaves and actions. All is uniform while nothing was gained.
+            Within an octave all steps are alike.
         horizon: the most steps of an episode.
     """
     return jnp.sum(_shares_by_end(sought, adapted, horizon), axis=0)
@@ -72,9 +73,9 @@ def shares(sought: Sought, adapted: float, horizon: int) -> jax.Array:
 
 def _shares_by_end(sought: Sought, adapted: float, horizon: int) -> jax.Array:
     """The parts of `shares`, float32 [2, horizon, A], that were drawn by octaves from the first step, and the last."""
-    gain, uniform = sought.gain, jnp.full(sought.gain.shape, 1 / sought.gain.size)
-    total = jnp.sum(gain)
-    by_octave = jnp.where(total > 0, adapted * gain / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
+    worth, uniform = jnp.square(sought.gain), jnp.full(sought.gain.shape, 1 / sought.gain.size)
+    total = jnp.sum(worth)
+    by_octave = jnp.where(total > 0, adapted * worth / jnp.maximum(total, 1e-6) + (1 - adapted) * uniform, uniform)
     octave = octave_of(horizon)
     size = np.bincount(octave[0])
     return by_octave[np.arange(2)[:, None], octave] / size[octave][..., None]

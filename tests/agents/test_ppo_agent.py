@@ -13,7 +13,7 @@ from core_cases import QUICK
 from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
 from jaxmem.agents import Unroll
-from jaxmem.agents.actor_critic import normalized, over_step_mean
+from jaxmem.agents.actor_critic import calibrated, normalized, over_step_mean
 from jaxmem.agents.ppo import PPOBatch
 from jaxmem.networks import first_inputs
 
@@ -65,6 +65,54 @@ def test_advantages_are_generalised_advantages(batch, outputs):
     np.testing.assert_array_equal(batch.weight, np.ones_like(mask))
     np.testing.assert_allclose(batch.value, value[:-1], atol=1e-5)
     np.testing.assert_allclose(batch.log_prob, taken, atol=1e-5)
+
+
+def test_values_are_believed_as_far_as_returns_bear_them_out():
+    """The slope of returns over values by least squares, each less its step's mean; and no further than 0 or 1."""
+    rng = np.random.default_rng(0)
+    mask = np.ones((5, 6), bool)
+    mask[3, 2:], mask[4] = False, False
+    value = rng.normal(size=(6, 6)) + 10 * rng.normal(size=(6, 1))
+    noise = rng.normal(size=(5, 6))
+    mean = np.array([value[t, mask[t]].mean() for t in range(4)])
+    off = np.concatenate([(value[t] - mean[t])[mask[t]] for t in range(4)])
+
+    def trusted(target: np.ndarray) -> tuple[np.ndarray, float]:
+        values, trust = calibrated(*(jnp.asarray(x, jnp.float32) for x in (value, target)), jnp.asarray(mask))
+        return np.asarray(values), float(trust)
+
+    target = 0.4 * value[:5] + 3 + 0.1 * noise
+    got = np.concatenate([(target[t] - target[t, mask[t]].mean())[mask[t]] for t in range(4)])
+    slope = off @ got / (off @ off)
+    values, trust = trusted(target)
+    np.testing.assert_allclose(trust, slope, rtol=1e-4)
+    for t in range(4):
+        np.testing.assert_allclose(values[t, mask[t]], (mean[t] + slope * (value[t] - mean[t]))[mask[t]], atol=1e-4)
+    np.testing.assert_allclose(values[4:], value[4:], rtol=1e-6)
+
+    values, trust = trusted(2 * value[:5])
+    assert trust == 1
+    np.testing.assert_allclose(values, value, rtol=1e-6)
+    values, trust = trusted(-value[:5])
+    assert trust == 0
+    np.testing.assert_allclose(values[0], mean[0], rtol=1e-5)
+
+
+def test_calibrated_values_bend_the_policys_advantages_alone(state, outputs):
+    # Nothing is paid: of what values say, only what stands where rows are cut off comes true.
+    steps = several_episodes()
+    steps = replace(steps, reward=jnp.zeros_like(steps.reward))
+    agents = [
+        make_agent("ppo", discount=0.9, td_lambda=1.0, policy_lambda=0.3, calibrate=flag, normalize_over="off")
+        for flag in (False, True)
+    ]
+    plain, bent = (jax.jit(a.prepare, compiler_options=QUICK)(state, steps, KEY) for a in agents)
+    assert plain.trust == 1
+    assert 0 < bent.trust < 1
+    np.testing.assert_allclose(bent.trust, calibrated(jnp.asarray(outputs[1]), plain.target, steps.mask)[1], rtol=1e-4)
+    np.testing.assert_array_equal(bent.target, plain.target)
+    np.testing.assert_array_equal(bent.value, plain.value)
+    assert (np.asarray(bent.advantage) != np.asarray(plain.advantage)).any()
 
 
 def test_the_policy_may_look_less_far_than_the_values(state, batch):

@@ -101,8 +101,9 @@ def test_deviations_go_by_what_was_gained():
     np.testing.assert_allclose(shares(first, 0.8, HORIZON), np.tile(want[:, None] / 3, (1, 3)), rtol=1e-6)
     sought = first._replace(gain=first.gain.at[0, 1, 2].set(0.5).at[1, 0, 0].set(1.5))
     expected = 0.2 * np.tile(want[:, None] / 3, (1, 3))
-    expected[1:3, 2] += 0.2 / 2
-    expected[5, 0] += 0.6
+    # By the squares of what was gained: a tenth and nine tenths of 0.8.
+    expected[1:3, 2] += 0.08 / 2
+    expected[5, 0] += 0.72
     plan = replace(deviations, sought=sought).plan(jax.random.key(0), rows)
     counts = np.zeros((HORIZON, ACTIONS))
     np.add.at(counts, (np.asarray(plan.begin), np.asarray(plan.action)), 1 / rows)
