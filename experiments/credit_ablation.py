@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from jaxmem.ablation import Ablation, Cell, Factor, Quantity
 from jaxmem.experiment import Choice, Experiment, from_file
@@ -9,7 +10,7 @@ from jaxmem.exploration import DeviationOptions
 
 TMAZES = {item.name: item for item in from_file(Path(__file__).with_name("tmaze.py"))}
 
-# Of advantages and value targets, which are made of whole episodes.
+# Of advantages and value targets alike, which are made of whole episodes; the recipe has others for either.
 LAMBDAS = {"monte-carlo": 1.0, "lambda": 0.95, "one-step": 0.0}
 
 # Evaluations are points of curves: oftener than the preset has them.
@@ -27,9 +28,13 @@ def exploration(preset: DeviationOptions, level: str, length: int) -> DeviationO
 def cell(levels: Cell) -> Choice:
     length = int(levels["length"])
     config = TMAZES[f"active_tmaze_{length}"].config("best", levels["core"])
+    returns: dict[str, Any] = {}
+    if levels["target"] != "recipe":
+        returns = {"td_lambda": LAMBDAS[levels["target"]], "policy_lambda": None, "calibrate": False}
+    agent: dict[str, Any] = {"discount": float(levels["discount"]), "step_baseline": levels["baseline"] == "rows"}
     changed = replace(
         config,
-        agent=replace(config.agent, discount=float(levels["discount"]), td_lambda=LAMBDAS[levels["target"]]),
+        agent=replace(config.agent, **agent | returns),
         deviation=exploration(config.deviation, levels["exploration"], length),
         network=replace(config.network, centre=levels["input"] == "centred"),
         loop=replace(config.loop, eval_every=EVAL_EVERY),
@@ -48,8 +53,9 @@ ABLATIONS = [
             Factor("length", ("50", "100", "250"), "50", "task"),
             Factor("core", ("lru", "lstm", "gpt"), "lru", "panels"),
             Factor("exploration", ("rare", "first", "any", "epsilon", "entropy"), "rare", "x"),
-            Factor("input", ("centred", "raw"), "centred", "x"),
-            Factor("target", tuple(LAMBDAS), "monte-carlo", "y"),
+            Factor("input", ("centred", "raw"), "centred", "y"),
+            Factor("target", ("recipe", *LAMBDAS), "recipe", "y"),
+            Factor("baseline", ("rows", "value"), "rows", "y"),
             Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
         ),
         quantities=(

@@ -91,7 +91,7 @@ class Ablation:
     Attributes:
         name: what the command line calls it.
         description: one line for `jaxmem list ablations`.
-        factors: what is varied; one of them in each role, and more along y if there are.
+        factors: what is varied; one of them in each role, and more along y if there are. ConfigError else.
         quantities: what is followed over training.
         make: from the levels of a cell to its configuration.
         steps: environment steps after which a seed that has not solved the task is given up.
@@ -105,6 +105,16 @@ class Ablation:
     make: Callable[[Cell], Choice]
     steps: int = 5_000_000
     seeds: int = 3
+
+    def __post_init__(self) -> None:
+        roles = [factor.role for factor in self.factors]
+        for role in ("task", "panels", "x"):
+            if roles.count(role) != 1:
+                raise ConfigError(
+                    f"ablation {self.name} has {roles.count(role)} factors in the role {role}: allowed is 1"
+                )
+        if "y" not in roles:
+            raise ConfigError(f"ablation {self.name} has no factor in the role y: allowed is 1 or more")
 
     def factor(self, role: str) -> Factor:
         """The factor in a role."""

@@ -1,6 +1,6 @@
 """Proximal policy optimisation with memory, on its own latest steps."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -103,8 +103,9 @@ class PPOBatch:
 
     def rows(self, index: jax.Array) -> "PPOBatch":
         """Those of some rows, int32 [N]."""
-        computed = (self.log_prob, self.value, self.target, self.advantage, self.weight)
-        return PPOBatch(self.steps.rows(index), *(leaf[:, index] for leaf in computed), self.trust)
+        names = ("log_prob", "value", "target", "advantage", "weight")
+        computed = {name: getattr(self, name)[:, index] for name in names}
+        return replace(self, steps=self.steps.rows(index), **computed)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,7 @@ def test_values_are_believed_as_far_as_returns_bear_them_out():
     off = np.concatenate([(value[t] - mean[t])[mask[t]] for t in range(4)])
 
     def trusted(target: np.ndarray) -> tuple[np.ndarray, float]:
-        values, trust = calibrated(*(jnp.asarray(x, jnp.float32) for x in (value, target)), jnp.asarray(mask))
+        values, trust = calibrated(jnp.asarray(value, jnp.float32), jnp.asarray(target, jnp.float32), jnp.asarray(mask))
         return np.asarray(values), float(trust)
 
     target = 0.4 * value[:5] + 3 + 0.1 * noise

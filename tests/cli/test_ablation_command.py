@@ -161,7 +161,21 @@ def test_the_shipped_one_on_a_short_maze(tmp_path, capsys):
     base = ["--lengths", "50", "--targets", "lambda", "--discounts", "0.99", "--explorations", "epsilon"]
     short = ["--env.length", "5", "--core.width", "8", "--network.head", "8", "--loop.collect", "8"]
     few = ["--loop.minibatches", "1", "--loop.eval-every", "8", "--loop.eval-episodes", "4", "--steps", "128"]
-    command = ["ablation", "credit", *base, "--inputs", "raw", "--cores", "lru", *short, *few, "--runs", str(tmp_path)]
+    command = [
+        "ablation",
+        "credit",
+        *base,
+        "--inputs",
+        "raw",
+        "--baselines",
+        "value",
+        "--cores",
+        "lru",
+        *short,
+        *few,
+        "--runs",
+        str(tmp_path),
+    ]
     assert main(command) == 0
     rows = list(csv.DictReader((tmp_path / "ablations" / "credit" / "results.csv").read_text().splitlines()))
     assert len(rows) == 3
@@ -170,4 +184,4 @@ def test_the_shipped_one_on_a_short_maze(tmp_path, capsys):
         assert row["env_steps"] == "128"
         assert 0 <= float(row["oracle"]) <= 1
         assert 0 < float(row["left"]) < 1
-    assert "50_lru_epsilon_raw_lambda_0.99" in capsys.readouterr().out
+    assert "50_lru_epsilon_raw_lambda_value_0.99" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """Cells of a grid, and what is read off their rows."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +18,12 @@ CREDIT = ablation.find("credit")
 @pytest.mark.parametrize(
     ("chosen", "one_factor", "count"),
     [
-        ({}, False, 810),
-        ({}, True, 36),
-        ({"length": ["50"]}, True, 12),
+        ({}, False, 2160),
+        ({}, True, 42),
+        ({"length": ["50"]}, True, 14),
         # The base is of another core: of gpt's cells one differs from it in nothing else.
         ({"core": ["gpt"]}, True, 3),
-        ({"exploration": ["first", "entropy", "first"], "discount": ["1"]}, False, 3 * 3 * 2 * 2 * 3),
+        ({"exploration": ["first", "entropy", "first"], "discount": ["1"]}, False, 3 * 3 * 2 * 2 * 4 * 2),
     ],
 )
 def test_a_grid_and_its_parts(chosen, one_factor, count):
@@ -34,12 +35,15 @@ def test_a_grid_and_its_parts(chosen, one_factor, count):
 
 def test_the_factors_are_fields_of_the_configuration():
     levels = {"length": "100", "core": "lstm", "exploration": "epsilon", "input": "raw"}
-    levels |= {"target": "lambda", "discount": "0.999"}
+    levels |= {"target": "lambda", "baseline": "value", "discount": "0.999"}
     choice = CREDIT.choice(levels)
     assert (choice.experiment, choice.preset, choice.config.seeds) == ("active_tmaze_100", "best", 3)
     made = choice.config.to_json()
     assert (made["env"]["length"], made["core"]["name"]) == (100, "lstm")
     assert (made["agent"]["td_lambda"], made["agent"]["discount"]) == (0.95, 0.999)
+    assert (made["agent"]["policy_lambda"], made["agent"]["step_baseline"]) == (None, False)
+    recipe = CREDIT.choice(levels | {"target": "recipe", "baseline": "rows"}).config.to_json()["agent"]
+    assert (recipe["td_lambda"], recipe["policy_lambda"], recipe["step_baseline"]) == (1, 0.95, True)
     assert not made["network"]["centre"]
     assert CREDIT.choice(levels | {"input": "centred"}).config.network.centre
     assert (made["deviation"]["kind"], made["deviation"]["chance"]) == ("each", 1 / 103)
@@ -47,10 +51,19 @@ def test_the_factors_are_fields_of_the_configuration():
     assert CREDIT.choice(levels | {"exploration": "any"}).config.deviation.kind == "any"
 
 
+def test_a_picture_has_room_for_one_factor_along_x():
+    along = [replace(factor, role="x") if factor.name == "input" else factor for factor in CREDIT.factors]
+    with pytest.raises(ConfigError, match="ablation credit has 2 factors in the role x: allowed is 1"):
+        replace(CREDIT, factors=tuple(along))
+    with pytest.raises(ConfigError, match="has no factor in the role y"):
+        replace(CREDIT, factors=CREDIT.factors[:3])
+
+
 def test_labels_say_what_is_not_the_bases():
     base = {"length": "50", "core": "lru", "exploration": "rare", "input": "centred"}
-    base |= {"target": "monte-carlo", "discount": "1"}
-    assert CREDIT.label(base) == "base: core lru, exploration rare, input centred, target monte-carlo, discount 1"
+    base |= {"target": "recipe", "baseline": "rows", "discount": "1"}
+    text = "base: core lru, exploration rare, input centred, target recipe, baseline rows, discount 1"
+    assert CREDIT.label(base) == text
     assert CREDIT.label(base | {"length": "100", "core": "gpt", "discount": "0.99"}) == "core gpt, discount 0.99"
 
 
