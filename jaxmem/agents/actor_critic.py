@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.auxiliary import Auxiliary, learner_unroll
-from jaxmem.agents.base import AgentOptions, AgentState, Metrics, NetAgent, Params, gradient_step, init_state
+from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params
+from jaxmem.agents.net_agent import NetAgent, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import DEVIATION_WEIGHTS, ExplorationOptions

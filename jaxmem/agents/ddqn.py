@@ -9,15 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.auxiliary import learner_unroll
-from jaxmem.agents.base import (
-    AgentState,
-    Metrics,
-    NetAgent,
-    Params,
-    clipped,
-    gradient_step,
-    init_state,
-)
+from jaxmem.agents.base import AgentState, Metrics, Params
+from jaxmem.agents.net_agent import NetAgent, clipped, gradient_step, init_state
 from jaxmem.agents.returns import ReturnOptions
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, integer, number

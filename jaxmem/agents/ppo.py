@@ -10,7 +10,8 @@ import optax
 from flax import struct
 
 from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, calibrated, normalized, over_step_mean
-from jaxmem.agents.base import AgentState, Metrics, Params, clipped
+from jaxmem.agents.base import AgentState, Metrics, Params
+from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import deviation_weight

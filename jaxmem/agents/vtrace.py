@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized
-from jaxmem.agents.base import AgentState, Metrics, Params, clipped
+from jaxmem.agents.base import AgentState, Metrics, Params
+from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import deviation_weight
