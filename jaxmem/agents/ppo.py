@@ -13,7 +13,7 @@ from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, cal
 from jaxmem.agents.base import AgentState, Metrics, Params
 from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
-from jaxmem.config import choice, flag, number
+from jaxmem.config import ConfigError, choice, flag, number
 from jaxmem.exploration import deviation_weight
 from jaxmem.losses import (
     REWARD_CLIPS,
@@ -74,6 +74,11 @@ class PPOOptions(ActorCriticOptions):
     """what Adam adds to the root of its mean squares"""
     max_grad_norm: float | None = number(0.5, above=0, optional=True)
     """clip of the gradient's global norm; none does not clip"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.calibrate and self.policy_lambda is None:
+            raise ConfigError("agent.calibrate is on: agent.policy_lambda is none, allowed is a number from 0 to 1")
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "PPO":
         """See `AgentOptions.make`."""

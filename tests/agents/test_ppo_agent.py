@@ -12,9 +12,11 @@ import pytest
 from core_cases import QUICK
 from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
+from jaxmem import agents
 from jaxmem.agents import Unroll
 from jaxmem.agents.actor_critic import calibrated, normalized, over_step_mean
 from jaxmem.agents.ppo import PPOBatch
+from jaxmem.config import ConfigError
 from jaxmem.networks import first_inputs
 
 AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_over="off")
@@ -102,17 +104,22 @@ def test_calibrated_values_bend_the_policys_advantages_alone(state, outputs):
     # Nothing is paid: of what values say, only what stands where rows are cut off comes true.
     steps = several_episodes()
     steps = replace(steps, reward=jnp.zeros_like(steps.reward))
-    agents = [
+    both = [
         make_agent("ppo", discount=0.9, td_lambda=1.0, policy_lambda=0.3, calibrate=flag, normalize_over="off")
         for flag in (False, True)
     ]
-    plain, bent = (jax.jit(a.prepare, compiler_options=QUICK)(state, steps, KEY) for a in agents)
+    plain, bent = (jax.jit(a.prepare, compiler_options=QUICK)(state, steps, KEY) for a in both)
     assert plain.trust == 1
     assert 0 < bent.trust < 1
     np.testing.assert_allclose(bent.trust, calibrated(jnp.asarray(outputs[1]), plain.target, steps.mask)[1], rtol=1e-4)
     np.testing.assert_array_equal(bent.target, plain.target)
     np.testing.assert_array_equal(bent.value, plain.value)
     assert (np.asarray(bent.advantage) != np.asarray(plain.advantage)).any()
+
+
+def test_nothing_is_calibrated_where_the_policy_takes_the_values_returns():
+    with pytest.raises(ConfigError, match="agent.calibrate is on: agent.policy_lambda is none, allowed is a number"):
+        agents.options("ppo", calibrate=True)
 
 
 def test_the_policy_may_look_less_far_than_the_values(state, batch):
