@@ -32,12 +32,14 @@ class AgentState:
 
 
 def recentre(state: Any, inputs: Inputs, mask: jax.Array) -> Any:
-    """An agent's state after its networks saw inputs [T, B, ...], where mask bool [T, B]; see `networks.recentred`.
+    """An agent's state after its networks saw inputs [T+1, B, ...] and acted where mask, bool [T, B], is.
 
+    What is seen after the last step counts for nothing; see `networks.recentred`.
     States that agents from elsewhere have, of a type of their own, stay as they are.
     """
     if not isinstance(state, AgentState):
         return state
+    inputs = jax.tree.map(lambda leaf: leaf[:-1], inputs)
     online, targets = (recentred(params, inputs, mask) for params in (state.params, state.target_params))
     return replace(state, params=online, target_params=targets)
 

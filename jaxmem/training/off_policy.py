@@ -37,8 +37,8 @@ class OffPolicy:
         loop = self.loop
         episodes, outcome = collect(self.task, self.agent, state, collect_key, loop.random_episodes, "random")
         store = episode_replay.init(episodes, loop.replay_episodes(self.task.horizon))
-        run = fresh(self.task, self.agent, self.redistribution, state, store, key, eval_key)
-        run = self._store(replace(run, sought=self.deviations.first_sought()), episodes, outcome)
+        run = fresh(self.task, self.agent, self.redistribution, self.deviations, state, store, key, eval_key)
+        run = self._store(run, episodes, outcome)
         key, update_key = jax.random.split(run.key)
         first_updates = self._updates(episodes, round_up=False) if loop.updates is None else 0
         return self._update(replace(run, key=key), first_updates, update_key)
@@ -65,8 +65,7 @@ class OffPolicy:
         return (jnp.ceil(count) if round_up else jnp.floor(count)).astype(jnp.int32)
 
     def _store(self, run: Run, episodes: Episodes, outcome: dict[str, jax.Array]) -> Run:
-        seen = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes)[0])
-        agent = recentre(run.agent, seen, episodes.mask)
+        agent = recentre(run.agent, episode_inputs(episodes)[0], episodes.mask)
         run = replace(run, agent=agent, experience=episode_replay.add(run.experience, episodes))
         sums = {name: jnp.sum(values) for name, values in outcome.items()}
         return count_steps(run, jnp.sum(episodes.length), episodes.length.shape[0], sums)

@@ -30,8 +30,7 @@ class OnPolicy:
         """A run in which nothing was played yet."""
         whole = self.loop.unroll is None
         actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect, self.deviations)
-        run = fresh(self.task, self.agent, self.redistribution, state, actors, key, eval_key)
-        return replace(run, sought=self.deviations.first_sought())
+        return fresh(self.task, self.agent, self.redistribution, self.deviations, state, actors, key, eval_key)
 
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
         """Play, and pass over what was played: in each pass, a gradient step on each part of the rows."""
@@ -54,8 +53,7 @@ class OnPolicy:
             return agent, jax.tree.map(jnp.add, sums, metrics | said)
 
         agent, sums = jax.lax.fori_loop(0, updates, one, (run.agent, run.window.metrics))
-        seen = jax.tree.map(lambda leaf: leaf[:-1], unroll.inputs)
-        return count_updates(run, recentre(agent, seen, unroll.mask), updates, sums)
+        return count_updates(run, recentre(agent, unroll.inputs, unroll.mask), updates, sums)
 
     def _play(self, run: Run, key: jax.Array, progress: tuple[jax.Array | float, float]) -> tuple[Run, Unroll, Metrics]:
         loop = self.loop

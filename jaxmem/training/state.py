@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import struct
 
 from jaxmem.agents import Agent, AgentState
+from jaxmem.exploration import Deviations
 from jaxmem.redistribution import Redistribution
 from jaxmem.training.task import Task, episode_outcomes
 
@@ -62,6 +63,7 @@ def fresh(
     task: Task,
     agent: Agent,
     redistribution: Redistribution | None,
+    deviations: Deviations,
     state: AgentState,
     experience: Any,
     key: jax.Array,
@@ -88,6 +90,7 @@ def fresh(
         eval_key=eval_key,
         window=window,
         redistribution=model,
+        sought=deviations.first_sought(),
         **counters,
     )
 
