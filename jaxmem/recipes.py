@@ -19,7 +19,7 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "lstm": {"forget_bias": 1.0},
 }
 # A recurrence that only keeps and adds, with a trace as large after hundreds of steps as after one.
-_KEEPERS: dict[str, dict[str, Any]] = {"lru": {"max_phase": 0.0, "block": "bare", "gain": "unit"}}
+_KEEPERS: dict[str, dict[str, Any]] = {"lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", "reach": 20.0}}
 
 
 def sac_preset(
@@ -114,11 +114,12 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         td_lambda=1.0,
         policy_lambda=0.95,
         calibrate=True,
+        relative_values=True,
         step_baseline=True,
         normalize_over="iteration",
         normalize_least=0.02,
         separate_critic=True,
-        entropy_cost=3e-3,
+        entropy_cost=0.06,
         barrier_cost=1e-4,
         clip_value=None,
         clip_worst=3.0,

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from jaxmem.agents.auxiliary import Auxiliary, learner_unroll
@@ -120,52 +119,3 @@ class ActorCriticAgent(NetAgent):
         kept_open = options.entropy_cost * means["entropy"] + options.barrier_cost * means["barrier"]
         loss = means["policy_loss"] + options.baseline_cost * means["value_loss"] - kept_open
         return auxiliary.added(loss, {"loss": loss} | means)
-
-
-def over_step_mean(advantage: jax.Array, mask: jax.Array) -> jax.Array:
-    """Advantages less the mean of the other rows' at the same step; 0 where there is no other row.
-
-    A value that does not know how late it is errs alike in all rows, over hundreds of steps by more than a single
-    action can cost. What the other rows got does not depend on what was done in this one, so that it is a baseline like
-    any other, and nothing is biased by it (with leave-one-out means: Kool et al. 2019, "Buy 4 REINFORCE samples").
-
-    Args:
-        advantage: float [T, B].
-        mask: bool [T, B], the steps in which something was done; others are 0.
-    """
-    rows = jnp.sum(mask, axis=1, keepdims=True)
-    sums = jnp.sum(jnp.where(mask, advantage, 0), axis=1, keepdims=True)
-    others = (sums - advantage) / jnp.maximum(rows - 1, 1)
-    return jnp.where(mask & (rows > 1), advantage - others, 0)
-
-
-def calibrated(value: jax.Array, target: jax.Array, mask: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Values whose differences between rows are as large as the returns bear out, and the share of them that is left.
-
-    Advantages that bootstrap follow whatever values say of an action. Before there is anything to tell rows apart by,
-    that is made up, and the policy would become sure of it. So at each step values are drawn towards the rows' mean,
-    until they predict: by the slope of the returns over the values, both less their means over the rows.
-
-    Args:
-        value: float [T+1, B].
-        target: float [T, B], returns; of whole episodes if they are to say more than the values.
-        mask: bool [T, B], the steps in which something was done.
-
-    Returns:
-        The values, float [T+1, B], and the slope, a scalar from 0 to 1.
-    """
-    whole = jnp.concatenate([mask, jnp.zeros_like(mask[:1])])
-    rows = jnp.maximum(jnp.sum(whole, axis=1, keepdims=True), 1)
-    mean = jnp.sum(jnp.where(whole, value, 0), axis=1, keepdims=True) / rows
-    # Where nothing was done in any row there is nothing to be compared.
-    off = jnp.where(jnp.any(whole, axis=1, keepdims=True), value - mean, 0)
-    known = jnp.where(mask, off[:-1], 0)
-    slope = jnp.sum(known * jnp.where(mask, target, 0)) / jnp.maximum(jnp.sum(jnp.square(known)), 1e-12)
-    trust = jnp.clip(slope, 0, 1)
-    return value - (1 - trust) * off, trust
-
-
-def normalized(advantage: jax.Array, mask: jax.Array, least: float = 0.0) -> jax.Array:
-    """Advantages less their mean, over their deviation or `least`, by the steps in which something was done."""
-    centred = advantage - masked_mean(advantage, mask)
-    return centred / jnp.maximum(jnp.sqrt(masked_mean(jnp.square(centred), mask) + 1e-8), least)

@@ -178,6 +178,11 @@ class AgentOptions(Config):
     name: str = text("")
     """the algorithm"""
 
+    @property
+    def compares_rows(self) -> bool:
+        """Whether the agent compares rows step by step: they have to begin their episodes together."""
+        return False
+
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> Agent:
         """The agent for one task.
 

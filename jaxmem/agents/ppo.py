@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, calibrated, normalized, over_step_mean
+from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions
+from jaxmem.agents.advantages import calibrated, normalized, over_step_mean, relative_rewards
 from jaxmem.agents.base import AgentState, Metrics, Params
 from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
@@ -47,7 +48,7 @@ class PPOOptions(ActorCriticOptions):
     later, of which the values still learn (decoupled GAE, Yuan et al. 2025, arXiv:2503.01491)"""
     calibrate: bool = flag(False)
     """whether policy_lambda believes values as far only as this iteration's returns bear them out; see
-    `jaxmem.agents.actor_critic.calibrated`"""
+    `jaxmem.agents.advantages.calibrated`"""
     clip_ratio: float = number(0.2, above=0)
     """how far the policy's ratio may go from 1 with profit"""
     clip_worst: float | None = number(None, above=1, optional=True)
@@ -62,6 +63,9 @@ class PPOOptions(ActorCriticOptions):
     """over which steps advantages get mean 0 and deviation 1: all of an iteration, or those of each update"""
     normalize_least: float = number(0.0, 0)
     """the least that they are divided by: where all that is done is as good, noise is then not blown up"""
+    relative_values: bool = flag(False)
+    """whether values are of rewards over the mean of what the other rows got at the same step, in units of how far
+    returns differ; for whole episodes, which begin together. See `jaxmem.agents.advantages.relative_rewards`"""
     step_baseline: bool = flag(False)
     """take off from advantages the mean of the other rows at the same step; for whole episodes, which begin together"""
     reward_clip: str = choice("off", REWARD_CLIPS)
@@ -79,6 +83,11 @@ class PPOOptions(ActorCriticOptions):
         super().__post_init__()
         if self.calibrate and self.policy_lambda is None:
             raise ConfigError("agent.calibrate is on: agent.policy_lambda is none, allowed is a number from 0 to 1")
+
+    @property
+    def compares_rows(self) -> bool:
+        """See `AgentOptions.compares_rows`."""
+        return self.relative_values or self.step_baseline
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "PPO":
         """See `AgentOptions.make`."""
@@ -163,9 +172,12 @@ class PPO(ActorCriticAgent):
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
+        reward, discounts = clip_rewards(unroll.reward, options.reward_clip), unroll.discounts(options.discount)
+        if options.relative_values:
+            reward, _ = relative_rewards(reward, discounts, unroll.terminated, unroll.mask, options.discount)
         others = (
-            clip_rewards(unroll.reward, options.reward_clip),
-            unroll.discounts(options.discount),
+            reward,
+            discounts,
             jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
         )
 

@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions, normalized
+from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions
+from jaxmem.agents.advantages import normalized
 from jaxmem.agents.base import AgentState, Metrics, Params
 from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll

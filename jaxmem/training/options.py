@@ -132,6 +132,11 @@ class RunConfig(Config):
                 f"loop.unroll is {self.loop.unroll}: deviation.kind {self.deviation.kind} learns from whole episodes, "
                 "allowed is none"
             )
+        if self.loop.unroll is not None and self.agent.compares_rows:
+            raise ConfigError(
+                f"loop.unroll is {self.loop.unroll}: {self.agent.name} compares rows step by step "
+                "(agent.relative_values, agent.step_baseline), allowed is none"
+            )
         parts, rows = self.loop.minibatches, self.loop.collect
         if parts > 1 and not self.agent.on_policy:
             raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")

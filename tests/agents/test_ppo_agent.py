@@ -10,14 +10,16 @@ import numpy as np
 import optax
 import pytest
 from core_cases import QUICK
+from support import small_config
 from unroll_cases import ACTIONS, LENGTHS, ROWS, STEPS, alone, make_agent, random_state, several_episodes
 
 from jaxmem import agents
 from jaxmem.agents import Unroll
-from jaxmem.agents.actor_critic import calibrated, normalized, over_step_mean
+from jaxmem.agents.advantages import calibrated, relative_rewards
 from jaxmem.agents.ppo import PPOBatch
 from jaxmem.config import ConfigError
 from jaxmem.networks import first_inputs
+from jaxmem.training import LoopOptions
 
 AGENT = make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_over="off")
 KEY = jax.random.key(0)
@@ -67,37 +69,6 @@ def test_advantages_are_generalised_advantages(batch, outputs):
     np.testing.assert_array_equal(batch.weight, np.ones_like(mask))
     np.testing.assert_allclose(batch.value, value[:-1], atol=1e-5)
     np.testing.assert_allclose(batch.log_prob, taken, atol=1e-5)
-
-
-def test_values_are_believed_as_far_as_returns_bear_them_out():
-    """The slope of returns over values by least squares, each less its step's mean; and no further than 0 or 1."""
-    rng = np.random.default_rng(0)
-    mask = np.ones((5, 6), bool)
-    mask[3, 2:], mask[4] = False, False
-    value = rng.normal(size=(6, 6)) + 10 * rng.normal(size=(6, 1))
-    noise = rng.normal(size=(5, 6))
-    mean = np.array([value[t, mask[t]].mean() for t in range(4)])
-    off = np.concatenate([(value[t] - mean[t])[mask[t]] for t in range(4)])
-
-    def trusted(target: np.ndarray) -> tuple[np.ndarray, float]:
-        values, trust = calibrated(jnp.asarray(value, jnp.float32), jnp.asarray(target, jnp.float32), jnp.asarray(mask))
-        return np.asarray(values), float(trust)
-
-    target = 0.4 * value[:5] + 3 + 0.1 * noise
-    got = np.concatenate([(target[t] - target[t, mask[t]].mean())[mask[t]] for t in range(4)])
-    slope = off @ got / (off @ off)
-    values, trust = trusted(target)
-    np.testing.assert_allclose(trust, slope, rtol=1e-4)
-    for t in range(4):
-        np.testing.assert_allclose(values[t, mask[t]], (mean[t] + slope * (value[t] - mean[t]))[mask[t]], atol=1e-4)
-    np.testing.assert_allclose(values[4:], value[4:], rtol=1e-6)
-
-    values, trust = trusted(2 * value[:5])
-    assert trust == 1
-    np.testing.assert_allclose(values, value, rtol=1e-6)
-    values, trust = trusted(-value[:5])
-    assert trust == 0
-    np.testing.assert_allclose(values[0], mean[0], rtol=1e-5)
 
 
 def test_calibrated_values_bend_the_policys_advantages_alone(state, outputs):
@@ -184,19 +155,25 @@ def test_the_step_baseline_is_what_the_other_rows_got_at_the_same_step(state):
     np.testing.assert_array_equal(less.target, plain.target)
 
 
-def test_without_another_row_nothing_is_better_than_the_step_baseline():
-    assert not np.asarray(over_step_mean(jnp.ones((3, 1)), jnp.ones((3, 1), bool))).any()
+def test_values_may_be_of_rewards_over_the_other_rows(state):
+    steps = alone(several_episodes())
+    plain, relative = (
+        make_agent("ppo", discount=0.9, td_lambda=0.8, normalize_over="off", relative_values=flag)
+        for flag in (False, True)
+    )
+    reward, _ = relative_rewards(steps.reward, steps.discounts(0.9), steps.terminated, steps.mask, 0.9)
+    want = plain.prepare(state, replace(steps, reward=reward), KEY)
+    got = relative.prepare(state, steps, KEY)
+    for name in ("target", "advantage"):
+        np.testing.assert_allclose(getattr(got, name), getattr(want, name), atol=1e-6)
+    assert (np.asarray(got.target) != np.asarray(plain.prepare(state, steps, KEY).target)).any()
 
 
-def test_the_step_baseline_biases_nothing():
-    """Two rows, one step, two actions with probabilities p: the expected gradient, by enumeration."""
-    p, reward = np.array([0.3, 0.7]), np.array([1.0, -2.0])
-    score = np.eye(2) - p  # Of log p with respect to the logits, by action.
-    expected = np.zeros(2)
-    for a, b in np.ndindex(2, 2):
-        advantage = over_step_mean(jnp.array([[reward[a], reward[b]]]), jnp.ones((1, 2), bool))[0]
-        expected += p[a] * p[b] * (score[a] * float(advantage[0]) + score[b] * float(advantage[1])) / 2
-    np.testing.assert_allclose(expected, p * (reward - p @ reward), atol=1e-6)
+@pytest.mark.parametrize("field", ["relative_values", "step_baseline"])
+def test_rows_that_are_compared_step_by_step_play_whole_episodes(field):
+    config = small_config(agent=agents.options("ppo", **{field: True}))
+    with pytest.raises(ConfigError, match="loop.unroll is 4: ppo compares rows step by step"):
+        replace(config, loop=LoopOptions(unroll=4))
 
 
 def test_episodes_in_one_unroll_equal_episodes_alone(state):
@@ -365,12 +342,3 @@ def test_what_a_bandit_teaches_while_exploring(epsilon, temperature):
         by_hand["params"]["actor"],
     )
     np.testing.assert_allclose(target, jnp.minimum(behaviour, policy) @ advantage, atol=1e-5)
-
-
-def test_small_advantages_are_not_blown_up():
-    mask = jnp.asarray([[True, True], [True, False]])
-    advantage = jnp.asarray([[0.1, 0.3], [0.2, 7.0]])
-    deviation = np.sqrt(0.02 / 3)
-    np.testing.assert_allclose(normalized(advantage, mask)[0], [-0.1 / deviation, 0.1 / deviation], rtol=1e-4)
-    np.testing.assert_allclose(normalized(advantage, mask, 0.05)[0], [-0.1 / deviation, 0.1 / deviation], rtol=1e-4)
-    np.testing.assert_allclose(normalized(advantage, mask, 0.5)[0], [-0.2, 0.2], rtol=1e-5)
