@@ -30,8 +30,13 @@ def cell(levels: Cell) -> Choice:
     config = TMAZES[f"active_tmaze_{length}"].config("best", levels["core"])
     returns: dict[str, Any] = {}
     if levels["target"] != "recipe":
-        returns = {"td_lambda": LAMBDAS[levels["target"]], "policy_lambda": None, "calibrate": False}
-    agent: dict[str, Any] = {"discount": float(levels["discount"]), "step_baseline": levels["baseline"] == "rows"}
+        returns = {"td_lambda": LAMBDAS[levels["target"]], "policy_lambda": None, "calibrate": False, "far_size": None}
+    agent: dict[str, Any] = {
+        "discount": float(levels["discount"]),
+        "entropy_cost": float(levels["entropy"]),
+        "relative_values": levels["baseline"] == "relative",
+        "step_baseline": levels["baseline"] != "value",
+    }
     changed = replace(
         config,
         agent=replace(config.agent, **agent | returns),
@@ -55,7 +60,8 @@ ABLATIONS = [
             Factor("exploration", ("rare", "first", "any", "epsilon", "entropy"), "rare", "x"),
             Factor("input", ("centred", "raw"), "centred", "y"),
             Factor("target", ("recipe", *LAMBDAS), "recipe", "y"),
-            Factor("baseline", ("rows", "value"), "rows", "y"),
+            Factor("baseline", ("relative", "rows", "value"), "relative", "y"),
+            Factor("entropy", ("0.06", "0.003"), "0.06", "y"),
             Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
         ),
         quantities=(

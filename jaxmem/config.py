@@ -115,6 +115,16 @@ def integers(default: tuple[int, ...], low: int, count: int | None = None) -> An
     return _field(default, check, False)
 
 
+def numbers(default: tuple[float, ...], above: float) -> Any:
+    """A tuple of finite numbers greater than `above`, each greater than the one before; it may be empty."""
+    one = number(above=above).metadata["check"]
+    check = Check(
+        lambda value: isinstance(value, tuple) and all(map(one.accepts, value)) and list(value) == sorted(set(value)),
+        f"a list of numbers > {above}, in order",
+    )
+    return _field(default, check, False)
+
+
 def span(default: Any) -> Any:
     """A number, or a pair of numbers `(low, high)`."""
     one = number().metadata["check"]

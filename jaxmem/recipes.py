@@ -115,6 +115,8 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         policy_lambda=0.95,
         calibrate=True,
         relative_values=True,
+        reward_sizes=(0.03, 0.3, 3.0),
+        far_size=3.0,
         step_baseline=True,
         normalize_over="iteration",
         normalize_least=0.02,

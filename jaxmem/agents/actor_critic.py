@@ -39,10 +39,16 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     act_dropout: bool = flag(False)
     """dropout, while collecting and in updates; its masks differ, so that ratios are then never 1"""
 
+    @property
+    def value_kinds(self) -> int:
+        """How many values a step has, of different kinds of reward."""
+        return 1
+
     def network(self, parts: NetworkParts) -> PolicyValue:
         """A policy and a value, on one trunk or on two."""
         own = parts.trunk() if self.separate_critic else None
-        return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=parts.head(outputs=1), critic_trunk=own)
+        critic = parts.head(outputs=self.value_kinds)
+        return PolicyValue(trunk=parts.trunk(), actor=parts.head(), critic=critic, critic_trunk=own)
 
 
 class Said(NamedTuple):
@@ -51,7 +57,7 @@ class Said(NamedTuple):
     Attributes:
         logits: float32 [T, B, A].
         log_prob: float32 [T, B], of the actions that were taken.
-        value: float32 [T+1, B].
+        value: float32 [T+1, B], or [T+1, B, K] of K kinds of reward.
         auxiliary: errors of predictions.
     """
 

@@ -1,5 +1,7 @@
 """Advantages: over what other rows got, as far as values can be believed, and of one size."""
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import rlax
@@ -46,6 +48,34 @@ def relative_rewards(
     least = _LEAST_DIFFERENCE * size(ahead(reward, discount_t))
     unit = jnp.maximum(size(ahead(relative, discount_t)), least)
     return relative / jnp.where(unit > 0, unit, 1), unit
+
+
+class Judged(NamedTuple):
+    """What is made of one kind of reward.
+
+    Attributes:
+        target: float [T, B], what its values are regressed to.
+        advantage: float [T, B], how much better what was done is than the old policy.
+        trust: scalar, how far differences of its values were believed.
+        unit: scalar, in how much reward all of that is counted.
+    """
+
+    target: jax.Array
+    advantage: jax.Array
+    trust: jax.Array
+    unit: jax.Array
+
+
+def judged_together(kinds: Judged) -> Judged:
+    """Several kinds of reward, on the last axis: targets as they are, advantages added up in one unit.
+
+    That is the root of the units' summed squares; trust is weighted by them.
+    """
+    share = jnp.square(kinds.unit)
+    unit = jnp.sqrt(jnp.sum(share))
+    safe = jnp.where(unit > 0, unit, 1)
+    advantage = jnp.sum(kinds.advantage * kinds.unit, axis=-1) / safe
+    return Judged(kinds.target, advantage, jnp.sum(kinds.trust * share) / jnp.square(safe), unit)
 
 
 def over_step_mean(advantage: jax.Array, mask: jax.Array) -> jax.Array:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -10,15 +10,23 @@ import optax
 from flax import struct
 
 from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions
-from jaxmem.agents.advantages import calibrated, normalized, over_step_mean, relative_rewards
+from jaxmem.agents.advantages import (
+    Judged,
+    calibrated,
+    judged_together,
+    normalized,
+    over_step_mean,
+    relative_rewards,
+)
 from jaxmem.agents.base import AgentState, Metrics, Params
 from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
-from jaxmem.config import ConfigError, choice, flag, number
+from jaxmem.config import ConfigError, choice, flag, number, numbers
 from jaxmem.exploration import deviation_weight
 from jaxmem.losses import (
     REWARD_CLIPS,
     VTraceOutput,
+    by_size,
     clip_rewards,
     clipped_ratio_loss,
     clipped_value_loss,
@@ -68,6 +76,12 @@ class PPOOptions(ActorCriticOptions):
     returns differ; for whole episodes, which begin together. See `jaxmem.agents.advantages.relative_rewards`"""
     step_baseline: bool = flag(False)
     """take off from advantages the mean of the other rows at the same step; for whole episodes, which begin together"""
+    reward_sizes: tuple[float, ...] = numbers((), above=0)
+    """sizes between which rewards are of one kind, each kind with values of its own: what is paid rarely is then not
+    drowned by what is paid often; none: one kind. See `jaxmem.losses.by_size`"""
+    far_size: float | None = number(None, above=0, optional=True)
+    """one of reward_sizes: rewards from there on, rare and large, are credited to the policy over td_lambda instead of
+    policy_lambda; none: none are"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
@@ -83,11 +97,27 @@ class PPOOptions(ActorCriticOptions):
         super().__post_init__()
         if self.calibrate and self.policy_lambda is None:
             raise ConfigError("agent.calibrate is on: agent.policy_lambda is none, allowed is a number from 0 to 1")
+        if self.far_size is not None and self.far_size not in self.reward_sizes:
+            raise ConfigError(f"agent.far_size is {self.far_size}: allowed is one of agent.reward_sizes, or none")
+        if self.far_size is not None and self.policy_lambda is None:
+            raise ConfigError(f"agent.far_size is {self.far_size}: agent.policy_lambda is none, allowed is none")
+
+    @property
+    def policy_lambdas(self) -> list[float]:
+        """Mixing of the policy's advantages, for each kind of reward."""
+        near = self.td_lambda if self.policy_lambda is None else self.policy_lambda
+        far = float("inf") if self.far_size is None else self.far_size
+        return [near, *(self.td_lambda if size >= far else near for size in self.reward_sizes)]
 
     @property
     def compares_rows(self) -> bool:
         """See `AgentOptions.compares_rows`."""
         return self.relative_values or self.step_baseline
+
+    @property
+    def value_kinds(self) -> int:
+        """See `ActorCriticOptions.value_kinds`."""
+        return 1 + len(self.reward_sizes)
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> "PPO":
         """See `AgentOptions.make`."""
@@ -96,7 +126,9 @@ class PPOOptions(ActorCriticOptions):
 
 @struct.dataclass
 class PPOBatch:
-    """Steps of rows, and what is computed of them before the first update: float32 [T, B] each.
+    """Steps of rows, and what is computed of them before the first update.
+
+    All are float32 [T, B]; values and targets are [T, B, K] where rewards are of K kinds.
 
     Attributes:
         steps: the steps.
@@ -172,26 +204,21 @@ class PPO(ActorCriticAgent):
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
-        reward, discounts = clip_rewards(unroll.reward, options.reward_clip), unroll.discounts(options.discount)
-        if options.relative_values:
-            reward, _ = relative_rewards(reward, discounts, unroll.terminated, unroll.mask, options.discount)
-        others = (
-            reward,
-            discounts,
-            jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
+        judge = partial(
+            self._judged,
+            discount_t=unroll.discounts(options.discount),
+            rho=jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
+            terminated=unroll.terminated,
+            mask=unroll.mask,
         )
-
-        def mixed(value: jax.Array, lambda_: float) -> VTraceOutput:
-            returns = jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)
-            return returns(value[:-1], value[1:], *others)
-
-        target, advantage = mixed(value, options.td_lambda)
-        trust = jnp.ones(())
-        if options.policy_lambda is not None:
-            trusted = value
-            if options.calibrate:
-                trusted, trust = calibrated(value, target, unroll.mask)
-            advantage = mixed(trusted, options.policy_lambda).advantage
+        reward = clip_rewards(unroll.reward, options.reward_clip)
+        if options.reward_sizes:
+            kinds = by_size(reward, options.reward_sizes), jnp.array(options.policy_lambdas)
+            kinds = jax.vmap(judge, in_axes=-1, out_axes=-1)(value, *kinds)
+            judged = judged_together(kinds)
+        else:
+            judged = judge(value, reward, options.policy_lambdas[0])
+        target, advantage, trust, _ = judged
         if options.step_baseline:
             advantage = over_step_mean(advantage, unroll.mask)
         if options.normalize_over == "iteration":
@@ -199,6 +226,34 @@ class PPO(ActorCriticAgent):
         weight = jnp.where(explored, ratio, 1)
         weight = jnp.where(unroll.deviated, deviation_weight(options.deviation_weight, advantage, ratio), weight)
         return PPOBatch(unroll, log_prob, value[:-1], target, advantage, weight, trust)
+
+    def _judged(
+        self,
+        value: jax.Array,
+        reward: jax.Array,
+        policy_lambda: jax.Array | float,
+        discount_t: jax.Array,
+        rho: jax.Array,
+        terminated: jax.Array,
+        mask: jax.Array,
+    ) -> Judged:
+        """What is made of one kind of reward [T, B] and the values of it [T+1, B]."""
+        options, unit = self.options, jnp.ones(())
+        if options.relative_values:
+            reward, unit = relative_rewards(reward, discount_t, terminated, mask, options.discount)
+
+        def mixed(value: jax.Array, lambda_: Any) -> VTraceOutput:
+            returns = jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)
+            return returns(value[:-1], value[1:], reward, discount_t, rho)
+
+        target, advantage = mixed(value, options.td_lambda)
+        trust = jnp.ones(())
+        if options.policy_lambda is not None:
+            trusted = value
+            if options.calibrate:
+                trusted, trust = calibrated(value, target, mask)
+            advantage = mixed(trusted, policy_lambda).advantage
+        return Judged(target, advantage, trust, unit)
 
     def loss(self, params: Params, batch: PPOBatch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on the steps of some rows, and metrics.
@@ -214,10 +269,13 @@ class PPO(ActorCriticAgent):
         ratio = jnp.exp(log_ratio)
         policy_loss = batch.weight * clipped_ratio_loss(ratio, advantage, options.clip_ratio, options.clip_worst)
         value_loss = clipped_value_loss(value[:-1], batch.value, batch.target, options.clip_value)
+        value_now = value[:-1]
+        if options.reward_sizes:
+            value_loss, value_now = jnp.sum(value_loss, axis=-1), jnp.sum(value_now, axis=-1)
         means = {
             "policy_loss": masked_mean(policy_loss, mask),
             "value_loss": masked_mean(value_loss, mask),
-            "value": masked_mean(value[:-1], mask),
+            "value": masked_mean(value_now, mask),
             # Schulman's estimate, which is never negative.
             "kl": masked_mean(batch.weight * (ratio - 1 - log_ratio), mask & ~batch.steps.deviated),
             "trust": batch.trust,

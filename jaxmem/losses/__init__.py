@@ -6,7 +6,7 @@ from jaxmem.losses.q_learning import double_q_lambda
 from jaxmem.losses.redistribution import return_differences, synthetic_rewards
 from jaxmem.losses.reduce import masked_mean, taken
 from jaxmem.losses.returns import TRACES, Trace, general_returns
-from jaxmem.losses.rewards import REWARD_CLIPS, clip_rewards
+from jaxmem.losses.rewards import REWARD_CLIPS, by_size, clip_rewards
 from jaxmem.losses.sac_discrete import (
     SOFT_TRACES,
     sac_policy_loss,
@@ -21,6 +21,7 @@ __all__ = [
     "TRACES",
     "Trace",
     "VTraceOutput",
+    "by_size",
     "clip_ratio",
     "clip_rewards",
     "clipped_log_softmax",

@@ -1,7 +1,10 @@
 """Rewards as a learner may want to see them."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 REWARD_CLIPS = ("off", "abs_one", "sign", "soft_asymmetric")
 
@@ -27,3 +30,14 @@ def clip_rewards(reward: jax.Array, mode: str) -> jax.Array:
         squeezed = 5 * jnp.tanh(reward / 5)
         return jnp.where(reward < 0, 0.3 * squeezed, squeezed)
     return reward
+
+
+def by_size(reward: jax.Array, sizes: Sequence[float]) -> jax.Array:
+    """Rewards, float [...], sorted by size: float [..., K + 1] for K ascending `sizes`, whose sum over K is the reward.
+
+    The first are those whose absolute value is below `sizes[0]`, the last those from `sizes[-1]` on. What is paid often
+    and what is paid rarely mostly differ in size, so that each can have a value of its own, as parts of a reward that
+    are known have in van Seijen et al. 2017 (arXiv:1706.04208).
+    """
+    kind = jnp.sum(jnp.abs(reward)[..., None] >= np.array(sizes, np.float32), axis=-1)
+    return jnp.where(kind[..., None] == np.arange(len(sizes) + 1), reward[..., None], 0)

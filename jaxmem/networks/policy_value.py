@@ -14,7 +14,7 @@ class PolicyValueOutputs(NamedTuple):
 
     Attributes:
         logits: float32 [T, B, A], of the policy.
-        value: float32 [T, B].
+        value: float32 [T, B]; [T, B, K] where the head gives K values, of several kinds of reward.
     """
 
     logits: jax.Array
@@ -27,7 +27,7 @@ class PolicyValue(PolicyNet):
     Attributes:
         trunk: sees and remembers for the policy, and for the value if it has no trunk of its own.
         actor: policy head.
-        critic: value head.
+        critic: value head, of one value or of several.
         critic_trunk: the value's own trunk, or None. The memory is then that of both: (policy's, value's).
     """
 
@@ -56,4 +56,5 @@ class PolicyValue(PolicyNet):
         if self.critic_trunk is not None:
             value, y = self.critic_trunk.unroll(value, inputs, start, deterministic)
             policy = policy, value
-        return policy, PolicyValueOutputs(logits, over_rows(self.critic, y)[..., 0])
+        values = over_rows(self.critic, y)
+        return policy, PolicyValueOutputs(logits, values[..., 0] if values.shape[-1] == 1 else values)

@@ -18,6 +18,7 @@ from jaxmem.agents import Unroll
 from jaxmem.agents.advantages import calibrated, relative_rewards
 from jaxmem.agents.ppo import PPOBatch
 from jaxmem.config import ConfigError
+from jaxmem.losses import by_size
 from jaxmem.networks import first_inputs
 from jaxmem.training import LoopOptions
 
@@ -167,6 +168,57 @@ def test_values_may_be_of_rewards_over_the_other_rows(state):
     for name in ("target", "advantage"):
         np.testing.assert_allclose(getattr(got, name), getattr(want, name), atol=1e-6)
     assert (np.asarray(got.target) != np.asarray(plain.prepare(state, steps, KEY).target)).any()
+
+
+@pytest.mark.parametrize(("relative", "far"), [(False, False), (True, False), (True, True)])
+def test_each_kind_of_reward_has_values_of_its_own(relative, far):
+    """As if the others were not paid; advantages add up, in one unit. Large ones may be credited further back."""
+    steps = alone(several_episodes())
+    sizes = float(np.median(np.abs(np.asarray(steps.reward)[np.asarray(steps.mask)])))
+    shared: dict[str, Any] = dict(
+        discount=0.9, td_lambda=0.8, policy_lambda=0.5, normalize_over="off", relative_values=relative
+    )
+    agent = make_agent("ppo", reward_sizes=(sizes,), far_size=sizes if far else None, **shared)
+    split = random_state(agent)
+    got = agent.prepare(split, steps, KEY)
+    _, (_, value) = agent.net.apply(split.params, None, steps.inputs, steps.start, method="unroll")
+    assert got.target.shape == got.value.shape == (*steps.mask.shape, 2)
+    judged = []
+    for kind, reward in enumerate(jnp.moveaxis(by_size(steps.reward, (sizes,)), -1, 0)):
+        assert np.asarray(reward).any()
+        by_itself = make_agent("ppo", **shared)._judged(
+            value[..., kind],
+            reward,
+            0.8 if far and kind else 0.5,
+            steps.discounts(0.9),
+            steps.mask.astype(jnp.float32),
+            steps.terminated,
+            steps.mask,
+        )
+        np.testing.assert_allclose(got.target[..., kind], by_itself.target, atol=1e-5)
+        judged.append(by_itself)
+    unit = np.sqrt(sum(one.unit**2 for one in judged))
+    added = sum(one.unit / unit * one.advantage for one in judged)
+    np.testing.assert_allclose(got.advantage, added, atol=1e-5)
+    # The loss counts each kind, and reports their sum as the value.
+    _, metrics = agent.loss(split.params, got, KEY)
+    mask = np.asarray(steps.mask)
+    error = np.square(np.asarray(value[:-1]) - got.target).sum(-1)
+    np.testing.assert_allclose(metrics["value"], np.asarray(value[:-1]).sum(-1)[mask].mean(), rtol=1e-4)
+    assert metrics["value_loss"] >= 0.5 * error[mask].mean() * (1 - 1e-4)
+
+
+@pytest.mark.parametrize("wrong", [(0.3, 0.3), (1.0, 0.3), (0.0,), 3.0])
+def test_sizes_of_rewards_are_positive_and_in_order(wrong):
+    with pytest.raises(ConfigError, match="agent.reward_sizes is .*: allowed is a list of numbers > 0, in order"):
+        agents.options("ppo", reward_sizes=wrong)
+
+
+def test_far_rewards_are_one_of_the_kinds_and_farther_than_others():
+    with pytest.raises(ConfigError, match="agent.far_size is 1.0: allowed is one of agent.reward_sizes, or none"):
+        agents.options("ppo", far_size=1.0, reward_sizes=(0.5, 2.0), policy_lambda=0.9)
+    with pytest.raises(ConfigError, match="agent.far_size is 2.0: agent.policy_lambda is none, allowed is none"):
+        agents.options("ppo", far_size=2.0, reward_sizes=(0.5, 2.0))
 
 
 @pytest.mark.parametrize("field", ["relative_values", "step_baseline"])
