@@ -33,7 +33,6 @@ def cell(levels: Cell) -> Choice:
         returns = {"td_lambda": LAMBDAS[levels["target"]], "policy_lambda": None, "calibrate": False, "far_size": None}
     agent: dict[str, Any] = {
         "discount": float(levels["discount"]),
-        "entropy_cost": float(levels["entropy"]),
         "relative_values": levels["baseline"] == "relative",
         "step_baseline": levels["baseline"] != "value",
     }
@@ -61,7 +60,6 @@ ABLATIONS = [
             Factor("input", ("centred", "raw"), "centred", "y"),
             Factor("target", ("recipe", *LAMBDAS), "recipe", "y"),
             Factor("baseline", ("relative", "rows", "value"), "relative", "y"),
-            Factor("entropy", ("0.06", "0.003"), "0.06", "y"),
             Factor("discount", ("1", "0.999", "0.99"), "1", "y"),
         ),
         quantities=(

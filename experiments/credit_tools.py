@@ -12,7 +12,7 @@ from jaxmem.replay import BalanceOptions
 FILES = {"active-tmaze-20": "tmaze.py", "key-to-door-60": "rooms.py"}
 SHIPPED = {item.name: item for file in FILES.values() for item in from_file(Path(__file__).with_name(file))}
 # Agents with a replay, since it is one of the factors.
-PRESETS = {"active-tmaze-20": "ddqn", "key-to-door-60": "best"}
+PRESETS = {"active-tmaze-20": "ddqn", "key-to-door-60": "sac"}
 
 REPLAYS = {"uniform": BalanceOptions(), "balanced": BalanceOptions(share=0.5)}
 PREDICTIONS = {

@@ -43,13 +43,20 @@ def test_without_memory_half_is_the_most(tmp_path):
     assert last_return(tmp_path, "quickstart", "--core", "mlp", "--loop.episodes", "4000") < 0.75
 
 
-@pytest.mark.parametrize("name", ["key_to_door_60", "visual_match_60"])
+@pytest.mark.parametrize(("name", "preset"), [("key_to_door_60", "sac"), ("visual_match_60", "best")])
 @pytest.mark.parametrize("core", ["lstm", "gpt"])
-def test_the_rooms_are_solved_from_pixels(name, core, tmp_path):
-    row = last(tmp_path, name, "--core", core)
+def test_the_rooms_are_solved_from_pixels(name, preset, core, tmp_path):
+    row = last(tmp_path, name, "--preset", preset, "--core", core)
     assert row["eval/success"] >= 0.98
     # Who finds the key or the door has not forgotten to pick apples.
     assert row["eval/apples"] > 15
+
+
+@pytest.mark.parametrize("length", [60, 250])
+def test_the_key_is_taken_however_many_apples_come_between(length, tmp_path):
+    row = last(tmp_path, f"key_to_door_{length}")
+    assert row["eval/success"] >= 0.98
+    assert row["eval/apples"] > length / 5
 
 
 def test_without_memory_the_colour_is_guessed(tmp_path):
