@@ -117,6 +117,7 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
         relative_values=True,
         reward_sizes=(0.03, 0.3, 3.0),
         far_size=3.0,
+        sizes_alike=True,
         step_baseline=True,
         normalize_over="iteration",
         normalize_least=0.02,

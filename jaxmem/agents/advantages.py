@@ -66,15 +66,21 @@ class Judged(NamedTuple):
     unit: jax.Array
 
 
-def judged_together(kinds: Judged) -> Judged:
+def judged_together(kinds: Judged, alike: bool) -> Judged:
     """Several kinds of reward, on the last axis: targets as they are, advantages added up in one unit.
 
     That is the root of the units' summed squares; trust is weighted by them.
+
+    Args:
+        kinds: what was made of each.
+        alike: whether an advantage counts in its own kind's unit, instead of as much as was paid.
     """
-    share = jnp.square(kinds.unit)
+    paid = kinds.unit > 0
+    weight = jnp.where(paid, 1.0, 0.0) if alike else kinds.unit
+    share = jnp.square(weight)
     unit = jnp.sqrt(jnp.sum(share))
     safe = jnp.where(unit > 0, unit, 1)
-    advantage = jnp.sum(kinds.advantage * kinds.unit, axis=-1) / safe
+    advantage = jnp.sum(kinds.advantage * weight, axis=-1) / safe
     return Judged(kinds.target, advantage, jnp.sum(kinds.trust * share) / jnp.square(safe), unit)
 
 

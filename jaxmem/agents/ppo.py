@@ -82,6 +82,9 @@ class PPOOptions(ActorCriticOptions):
     far_size: float | None = number(None, above=0, optional=True)
     """one of reward_sizes: rewards from there on, rare and large, are credited to the policy over td_lambda instead of
     policy_lambda; none: none are"""
+    sizes_alike: bool = flag(False)
+    """whether advantages of all kinds weigh alike, in units of how far returns of each differ, instead of as paid: what
+    few rows get, or few miss, then counts for more. Of use with relative_values"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
@@ -215,7 +218,7 @@ class PPO(ActorCriticAgent):
         if options.reward_sizes:
             kinds = by_size(reward, options.reward_sizes), jnp.array(options.policy_lambdas)
             kinds = jax.vmap(judge, in_axes=-1, out_axes=-1)(value, *kinds)
-            judged = judged_together(kinds)
+            judged = judged_together(kinds, options.sizes_alike)
         else:
             judged = judge(value, reward, options.policy_lambdas[0])
         target, advantage, trust, _ = judged

@@ -5,7 +5,14 @@ from itertools import product
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.agents.advantages import calibrated, normalized, over_step_mean, relative_rewards
+from jaxmem.agents.advantages import (
+    Judged,
+    calibrated,
+    judged_together,
+    normalized,
+    over_step_mean,
+    relative_rewards,
+)
 
 
 def returns(reward: np.ndarray, discount: np.ndarray) -> np.ndarray:
@@ -75,6 +82,19 @@ def test_rewards_over_the_other_rows_bias_nothing_where_who_errs_is_out_at_once(
         expected += chance * sum(score[a] * unit * got[:, row].sum() for row, a in enumerate(actions)) / 2
     worth = np.array([1.0, 3.0])
     np.testing.assert_allclose(expected, p * (worth - p @ worth), atol=1e-5)
+
+
+def test_kinds_of_reward_count_as_paid_or_alike():
+    advantage = jnp.array([[[1.0, -2.0, 7.0]]])
+    kinds = Judged(advantage, advantage, jnp.array([0.5, 1.0, 0.0]), jnp.array([3.0, 4.0, 0.0]))
+    paid = judged_together(kinds, alike=False)
+    np.testing.assert_allclose(paid.advantage, [[(3 * 1 - 4 * 2) / 5]], rtol=1e-6)
+    np.testing.assert_allclose([paid.unit, paid.trust], [5, (9 * 0.5 + 16) / 25], rtol=1e-6)
+    # Of what is never paid nothing counts.
+    alike = judged_together(kinds, alike=True)
+    np.testing.assert_allclose(alike.advantage, [[(1 - 2) / np.sqrt(2)]], rtol=1e-6)
+    np.testing.assert_allclose(alike.trust, 0.75, rtol=1e-6)
+    np.testing.assert_array_equal(alike.target, advantage)
 
 
 def test_values_are_believed_as_far_as_returns_bear_them_out():
