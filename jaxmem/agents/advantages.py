@@ -1,6 +1,6 @@
 """Advantages: over what other rows got, as far as values can be believed, and of one size."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -35,7 +35,7 @@ def relative_rewards(
     """
 
     def ahead(rewards: jax.Array, discounts: jax.Array) -> jax.Array:
-        returns = jax.vmap(rlax.discounted_returns, in_axes=1, out_axes=1)
+        returns: Any = jax.vmap(rlax.discounted_returns, in_axes=1, out_axes=1)
         return returns(rewards, discounts, jnp.zeros_like(rewards))
 
     def size(values: jax.Array) -> jax.Array:

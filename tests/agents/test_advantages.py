@@ -29,8 +29,13 @@ def relative(reward: np.ndarray, lengths: list[int], cut: list[int], discount: f
     mask, last = steps < lengths, steps == np.array(lengths) - 1
     terminated = last & ~np.isin(np.arange(len(lengths)), cut)
     discounts = discount * (mask & ~terminated)
-    arrays = (jnp.asarray(array) for array in (np.float32(reward), np.float32(discounts), terminated, mask))
-    rewards, unit = relative_rewards(*arrays, discount)
+    rewards, unit = relative_rewards(
+        jnp.asarray(reward, jnp.float32),
+        jnp.asarray(discounts, jnp.float32),
+        jnp.asarray(terminated),
+        jnp.asarray(mask),
+        discount,
+    )
     return np.asarray(rewards), float(unit)
 
 
