@@ -34,6 +34,7 @@ def cell(levels: Cell) -> Choice:
     agent: dict[str, Any] = {
         "discount": float(levels["discount"]),
         "relative_values": levels["baseline"] == "relative",
+        "sizes_alike": levels["baseline"] == "relative",
         "step_baseline": levels["baseline"] != "value",
     }
     changed = replace(

@@ -22,6 +22,7 @@ DIFFERENCE = (
 PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt, 0.5 for others) instead of one step; " + DIFFERENCE
 ACTIVE_DIFFERENCE = (
     "PPO with discount 1, Monte-Carlo returns for a critic with a core of its own and lambda 0.95 for the policy, "
+    "values relative to other rows and by the size of rewards, "
     "instead of double DQN with one-step targets and 0.99, on 128 episodes side by side, at most 300000; in half of "
     "them one action goes where rare observations were; inputs centred; cores of width 32 and heads of 64 that read "
     "the embedding too; preset ddqn has the paper's algorithm, cheaper"

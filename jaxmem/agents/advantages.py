@@ -19,9 +19,13 @@ def relative_rewards(
 
     Rows that begin together share most of what happens to them: time passes, and what everybody finds is found. A value
     that has to predict it needs all of its precision for that, and what one row did differently drowns. What the other
-    rows got does not depend on this row, so that taking it off biases no policy gradient (with leave-one-out means:
-    Kool et al. 2019, "Buy 4 REINFORCE samples"), and values of such rewards are about differences alone. An episode
-    that ends for good earlier than others is charged with what these still get.
+    rows got does not depend on this row, so that the differences bias no policy gradient (with leave-one-out means:
+    Kool et al. 2019, "Buy 4 REINFORCE samples"). The unit does, a little, as every normalisation by a batch's own
+    deviation: the row itself is one of those that it is made of. Values that were learned in an earlier unit are not
+    rescaled.
+
+    An episode that ends for good earlier than others is charged with what these still get in this batch. Where a time
+    limit cuts one off, nothing is charged for what comes after; values stand for that.
 
     Args:
         reward: float [T, B], of whole episodes that begin in step 0; 0 where nothing was done.
@@ -31,7 +35,8 @@ def relative_rewards(
         discount: the plain one, of the others' rewards.
 
     Returns:
-        The rewards, float [T, B], and the unit, a scalar: the root mean square of the returns of such rewards.
+        The rewards, float [T, B], and the unit, a scalar: the root mean square of the returns of such rewards. Where
+        all rows get the same, up to rounding, both are 0.
     """
 
     def ahead(rewards: jax.Array, discounts: jax.Array) -> jax.Array:
@@ -46,15 +51,16 @@ def relative_rewards(
     missed = ahead(others, jnp.full_like(reward, discount))
     relative = jnp.where(mask, reward - jnp.where(terminated, missed, others), 0)
     least = _LEAST_DIFFERENCE * size(ahead(reward, discount_t))
-    unit = jnp.maximum(size(ahead(relative, discount_t)), least)
-    return relative / jnp.where(unit > 0, unit, 1), unit
+    unit = size(ahead(relative, discount_t))
+    differs = unit > least
+    return jnp.where(differs, relative / jnp.where(differs, unit, 1), 0), jnp.where(differs, unit, 0)
 
 
 class Judged(NamedTuple):
     """What is made of one kind of reward.
 
     Attributes:
-        target: float [T, B], what its values are regressed to.
+        target: float [T, B], what its values are regressed to; [T, B, K] of K kinds together.
         advantage: float [T, B], how much better what was done is than the old policy.
         trust: scalar, how far differences of its values were believed.
         unit: scalar, in how much reward all of that is counted.
@@ -72,11 +78,10 @@ def judged_together(kinds: Judged, alike: bool) -> Judged:
     That is the root of the units' summed squares; trust is weighted by them.
 
     Args:
-        kinds: what was made of each.
+        kinds: what was made of each, of relative rewards. In a kind of which all rows get the same nothing counts.
         alike: whether an advantage counts in its own kind's unit, instead of as much as was paid.
     """
-    paid = kinds.unit > 0
-    weight = jnp.where(paid, 1.0, 0.0) if alike else kinds.unit
+    weight = jnp.where(kinds.unit > 0, 1.0, 0.0) if alike else kinds.unit
     share = jnp.square(weight)
     unit = jnp.sqrt(jnp.sum(share))
     safe = jnp.where(unit > 0, unit, 1)

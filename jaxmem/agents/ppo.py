@@ -84,7 +84,7 @@ class PPOOptions(ActorCriticOptions):
     policy_lambda; none: none are"""
     sizes_alike: bool = flag(False)
     """whether advantages of all kinds weigh alike, in units of how far returns of each differ, instead of as paid: what
-    few rows get, or few miss, then counts for more. Of use with relative_values"""
+    few rows get, or few miss, then counts for more. Takes relative_values and reward_sizes"""
     reward_clip: str = choice("off", REWARD_CLIPS)
     """how the learner's rewards are squeezed; see `jaxmem.losses.clip_rewards`"""
     learning_rate: float = number(2.5e-4, above=0)
@@ -103,7 +103,9 @@ class PPOOptions(ActorCriticOptions):
         if self.far_size is not None and self.far_size not in self.reward_sizes:
             raise ConfigError(f"agent.far_size is {self.far_size}: allowed is one of agent.reward_sizes, or none")
         if self.far_size is not None and self.policy_lambda is None:
-            raise ConfigError(f"agent.far_size is {self.far_size}: agent.policy_lambda is none, allowed is none")
+            raise ConfigError(f"agent.far_size is {self.far_size}: without agent.policy_lambda, allowed is none alone")
+        if self.sizes_alike and not (self.relative_values and self.reward_sizes):
+            raise ConfigError("agent.sizes_alike is on: it takes agent.relative_values and agent.reward_sizes")
 
     @property
     def policy_lambdas(self) -> list[float]:
@@ -131,7 +133,7 @@ class PPOOptions(ActorCriticOptions):
 class PPOBatch:
     """Steps of rows, and what is computed of them before the first update.
 
-    All are float32 [T, B]; values and targets are [T, B, K] where rewards are of K kinds.
+    What is computed is float32 [T, B]; values and targets are [T, B, K] where rewards are of K kinds.
 
     Attributes:
         steps: the steps.
@@ -216,9 +218,11 @@ class PPO(ActorCriticAgent):
         )
         reward = clip_rewards(unroll.reward, options.reward_clip)
         if options.reward_sizes:
-            kinds = by_size(reward, options.reward_sizes), jnp.array(options.policy_lambdas)
-            kinds = jax.vmap(judge, in_axes=-1, out_axes=-1)(value, *kinds)
-            judged = judged_together(kinds, options.sizes_alike)
+            lambdas = jnp.array(options.policy_lambdas)
+            kinds = jax.vmap(judge, in_axes=-1, out_axes=-1)(value, by_size(reward, options.reward_sizes), lambdas)
+            judged = kinds._replace(advantage=jnp.sum(kinds.advantage, axis=-1), trust=jnp.mean(kinds.trust))
+            if options.relative_values:
+                judged = judged_together(kinds, options.sizes_alike)
         else:
             judged = judge(value, reward, options.policy_lambdas[0])
         target, advantage, trust, _ = judged

@@ -33,7 +33,7 @@ def clip_rewards(reward: jax.Array, mode: str) -> jax.Array:
 
 
 def by_size(reward: jax.Array, sizes: Sequence[float]) -> jax.Array:
-    """Rewards, float [...], sorted by size: float [..., K + 1] for K ascending `sizes`, whose sum over K is the reward.
+    """Rewards, float [...], sorted by size: float [..., K], with K - 1 ascending `sizes` between.
 
     The first are those whose absolute value is below `sizes[0]`, the last those from `sizes[-1]` on. What is paid often
     and what is paid rarely mostly differ in size, so that each can have a value of its own, as parts of a reward that

@@ -138,6 +138,8 @@ class RunConfig(Config):
                 "(agent.relative_values, agent.step_baseline), allowed is none"
             )
         parts, rows = self.loop.minibatches, self.loop.collect
+        if rows == 1 and self.agent.compares_rows:
+            raise ConfigError(f"loop.collect is 1: {self.agent.name} compares rows step by step, allowed is 2 and more")
         if parts > 1 and not self.agent.on_policy:
             raise ConfigError(f"loop.minibatches is {parts}: {self.agent.name} learns from a replay, allowed is 1")
         kind = self.redistribution.kind

@@ -170,15 +170,16 @@ def test_values_may_be_of_rewards_over_the_other_rows(state):
     assert (np.asarray(got.target) != np.asarray(plain.prepare(state, steps, KEY).target)).any()
 
 
-@pytest.mark.parametrize(("relative", "far"), [(False, False), (True, False), (True, True)])
-def test_each_kind_of_reward_has_values_of_its_own(relative, far):
+@pytest.mark.parametrize(("relative", "far", "alike"), [(False, False, False), (True, True, False), (True, True, True)])
+def test_each_kind_of_reward_has_values_of_its_own(relative, far, alike):
     """As if the others were not paid; advantages add up, in one unit. Large ones may be credited further back."""
     steps = alone(several_episodes())
     sizes = float(np.median(np.abs(np.asarray(steps.reward)[np.asarray(steps.mask)])))
     shared: dict[str, Any] = dict(
         discount=0.9, td_lambda=0.8, policy_lambda=0.5, normalize_over="off", relative_values=relative
     )
-    agent = make_agent("ppo", reward_sizes=(sizes,), far_size=sizes if far else None, **shared)
+    kinds: dict[str, Any] = dict(reward_sizes=(sizes,), far_size=sizes if far else None, sizes_alike=alike)
+    agent = make_agent("ppo", **kinds, **shared)
     split = random_state(agent)
     got = agent.prepare(split, steps, KEY)
     _, (_, value) = agent.net.apply(split.params, None, steps.inputs, steps.start, method="unroll")
@@ -197,8 +198,9 @@ def test_each_kind_of_reward_has_values_of_its_own(relative, far):
         )
         np.testing.assert_allclose(got.target[..., kind], by_itself.target, atol=1e-5)
         judged.append(by_itself)
-    unit = np.sqrt(sum(one.unit**2 for one in judged))
-    added = sum(one.unit / unit * one.advantage for one in judged)
+    units = np.ones(2) if alike else np.array([one.unit for one in judged])
+    weights = units / np.sqrt(np.sum(units**2)) if relative else np.ones(2)
+    added = sum(weight * one.advantage for weight, one in zip(weights, judged, strict=True))
     np.testing.assert_allclose(got.advantage, added, atol=1e-5)
     # The loss counts each kind, and reports their sum as the value.
     _, metrics = agent.loss(split.params, got, KEY)
@@ -217,15 +219,24 @@ def test_sizes_of_rewards_are_positive_and_in_order(wrong):
 def test_far_rewards_are_one_of_the_kinds_and_farther_than_others():
     with pytest.raises(ConfigError, match="agent.far_size is 1.0: allowed is one of agent.reward_sizes, or none"):
         agents.options("ppo", far_size=1.0, reward_sizes=(0.5, 2.0), policy_lambda=0.9)
-    with pytest.raises(ConfigError, match="agent.far_size is 2.0: agent.policy_lambda is none, allowed is none"):
+    with pytest.raises(ConfigError, match="agent.far_size is 2.0: without agent.policy_lambda, allowed is none alone"):
         agents.options("ppo", far_size=2.0, reward_sizes=(0.5, 2.0))
+
+
+@pytest.mark.parametrize("lacks", [{"relative_values": False}, {"reward_sizes": ()}])
+def test_kinds_weigh_alike_where_there_are_kinds_and_units(lacks):
+    given = {"relative_values": True, "reward_sizes": (0.5,), "sizes_alike": True}
+    with pytest.raises(ConfigError, match="agent.sizes_alike is on: it takes agent.relative_values and"):
+        agents.options("ppo", **given | lacks)
 
 
 @pytest.mark.parametrize("field", ["relative_values", "step_baseline"])
 def test_rows_that_are_compared_step_by_step_play_whole_episodes(field):
-    config = small_config(agent=agents.options("ppo", **{field: True}))
+    config = small_config(agent=agents.options("ppo", **{field: True}), loop=LoopOptions(collect=2))
     with pytest.raises(ConfigError, match="loop.unroll is 4: ppo compares rows step by step"):
         replace(config, loop=LoopOptions(unroll=4))
+    with pytest.raises(ConfigError, match="loop.collect is 1: ppo compares rows step by step, allowed is 2 and more"):
+        replace(config, loop=LoopOptions(collect=1))
 
 
 def test_episodes_in_one_unroll_equal_episodes_alone(state):
