@@ -68,29 +68,29 @@ def presets(env: EnvOptions, episodes: int, layers: int) -> dict[str, Any]:
 
 
 def experiment(
-    name: str, asks: str, recipes: dict[str, Any], best: str, difference: str, cores: tuple[str, ...]
+    name: str, asks: str, recipes: dict[str, Any], best: str, difference: str, core_names: tuple[str, ...]
 ) -> Experiment:
     """An experiment of which one of the recipes is called `best`."""
-    named = {"best": recipes[best], **{name: make for name, make in recipes.items() if name != best}}
-    return Experiment(name=name, description=asks, presets=named, difference=difference, cores=cores)
+    named = {"best": recipes[best], **{other: make for other, make in recipes.items() if other != best}}
+    return Experiment(name=name, description=asks, presets=named, difference=difference, cores=core_names)
 
 
 def key_to_door(length: int, episodes: int) -> Experiment:
-    """What pays is the key; PPO finds it over hundreds of apples."""
+    """What pays is the key; PPO finds it over hundreds of steps among apples."""
     return experiment(
         f"key_to_door_{length}",
         f"take a key that pays only {length} steps and more later, past many small rewards",
         presets(envs.options("KeyToDoor-v0", max_frames=(15, length, 10)), episodes, layers=2),
         best="ppo",
         difference=KEY_TO_DOOR_DIFFERENCE,
-        cores=("lru", "lstm", "gpt"),
+        core_names=("lru", "lstm", "gpt"),
     )
 
 
 def visual_match(name: str, asks: str, env: EnvOptions, episodes: int, layers: int) -> Experiment:
     """A colour is seen, by itself or by looking for it; SAC-Discrete remembers it over sixty steps."""
     recipes = presets(env, episodes, layers)
-    return experiment(name, asks, recipes, "sac", VISUAL_MATCH_DIFFERENCE, cores=("lstm", "gpt", "gru"))
+    return experiment(name, asks, recipes, "sac", VISUAL_MATCH_DIFFERENCE, core_names=("lstm", "gpt", "gru"))
 
 
 EXPERIMENTS = [

@@ -209,13 +209,8 @@ class PPO(ActorCriticAgent):
         ratio = jnp.where(unroll.mask, jnp.exp(log_prob - unroll.log_prob), 0)
         # Where the policy itself chose, all ratios are 1, and V-trace's recursion is that of generalised advantages.
         explored = unroll.deviated | (not self.exploration.is_policy)
-        judge = partial(
-            self._judged,
-            discount_t=unroll.discounts(options.discount),
-            rho=jnp.where(explored, ratio, unroll.mask.astype(jnp.float32)),
-            terminated=unroll.terminated,
-            mask=unroll.mask,
-        )
+        rho = jnp.where(explored, ratio, unroll.mask.astype(jnp.float32))
+        judge = partial(self._judged, unroll=unroll, rho=rho)
         reward = clip_rewards(unroll.reward, options.reward_clip)
         if options.reward_sizes:
             lambdas = jnp.array(options.policy_lambdas)
@@ -239,15 +234,14 @@ class PPO(ActorCriticAgent):
         value: jax.Array,
         reward: jax.Array,
         policy_lambda: jax.Array | float,
-        discount_t: jax.Array,
+        unroll: Unroll,
         rho: jax.Array,
-        terminated: jax.Array,
-        mask: jax.Array,
     ) -> Judged:
         """What is made of one kind of reward [T, B] and the values of it [T+1, B]."""
         options, unit = self.options, jnp.ones(())
+        discount_t = unroll.discounts(options.discount)
         if options.relative_values:
-            reward, unit = relative_rewards(reward, discount_t, terminated, mask, options.discount)
+            reward, unit = relative_rewards(reward, discount_t, unroll.terminated, unroll.mask, options.discount)
 
         def mixed(value: jax.Array, lambda_: Any) -> VTraceOutput:
             returns = jax.vmap(partial(vtrace, lambda_=lambda_), in_axes=1, out_axes=1)
@@ -258,7 +252,7 @@ class PPO(ActorCriticAgent):
         if options.policy_lambda is not None:
             trusted = value
             if options.calibrate:
-                trusted, trust = calibrated(value, target, mask)
+                trusted, trust = calibrated(value, target, unroll.mask)
             advantage = mixed(trusted, policy_lambda).advantage
         return Judged(target, advantage, trust, unit)
 

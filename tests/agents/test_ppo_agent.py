@@ -191,10 +191,8 @@ def test_each_kind_of_reward_has_values_of_its_own(relative, far, alike):
             value[..., kind],
             reward,
             0.8 if far and kind else 0.5,
-            steps.discounts(0.9),
+            steps,
             steps.mask.astype(jnp.float32),
-            steps.terminated,
-            steps.mask,
         )
         np.testing.assert_allclose(got.target[..., kind], by_itself.target, atol=1e-5)
         judged.append(by_itself)
