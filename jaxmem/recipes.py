@@ -18,8 +18,13 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "rmt": _ATTENTIVE,
     "lstm": {"forget_bias": 1.0},
 }
-# A recurrence that only keeps and adds, with a trace as large after hundreds of steps as after one.
-_KEEPERS: dict[str, dict[str, Any]] = {"lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", "reach": 20.0}}
+# Memories that keep and add, for many episodes' time: what was seen once leaves a trace as large after hundreds of steps
+# as after one. A bias would add up as well.
+_LASTING = {"reach": 20.0}
+_KEEPERS: dict[str, dict[str, Any]] = {
+    "lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", **_LASTING},
+    "lstm": {"forget_bias": None, "candidate_bias": False, **_LASTING},
+}
 
 
 def sac_preset(
@@ -173,7 +178,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
 def best_core(name: str, width: int, **options: Any) -> CoreOptions:
     """The core of the `best` presets: one layer, no dropout, and a head start at finding or keeping what matters.
 
-    Transformers' weights start five times as wide as GPT-2's, the LSTM's forget gate starts open.
+    Transformers' weights start five times as wide as GPT-2's, the LSTM's forget gates start open.
 
     Args:
         name: of the core.

@@ -155,8 +155,3 @@ class LinearCore(Core):
             states.append(hidden[-1])
             x = block.after(x, normed, hidden.reshape(-1, self.units))
         return tuple(states), x.reshape(*start.shape, self.width)
-
-
-def log_time_constants(key: jax.Array, shape: tuple[int, ...], longest: float) -> jax.Array:
-    """Logarithms of time constants, uniform from those of 1 step to those of `longest` steps."""
-    return jax.random.uniform(key, shape, maxval=jnp.log(longest))

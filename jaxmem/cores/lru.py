@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import ConfigError, choice, number
-from jaxmem.cores.linear import LinearCore, LinearLayer, log_time_constants
+from jaxmem.cores.linear import LinearCore, LinearLayer
+from jaxmem.cores.time_constants import log_time_constants
 
 
 class LRULayer(LinearLayer):

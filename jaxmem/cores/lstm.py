@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.config import number
+from jaxmem.config import flag, number
 from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.cores.recurrence import (
     Recur,
@@ -15,6 +15,7 @@ from jaxmem.cores.recurrence import (
     orthogonal_dense,
     zeros,
 )
+from jaxmem.cores.time_constants import keeping_bias
 
 
 class LSTMState(NamedTuple):
@@ -29,21 +30,22 @@ class LSTMLayer(RecurrentLayer):
 
     c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
     h' = sigmoid(o) * tanh(c')          where [i f g o] = x W + b + h U
+
+    Attributes:
+        forget_bias: initial bias of the forget gate; none spreads time constants from one step to `longest` steps.
+        longest: in steps.
+        candidate_bias: whether the candidate g has a bias; the gates always do.
     """
 
-    forget_bias: float
+    forget_bias: float | None
+    longest: float
+    candidate_bias: bool
 
     @nn.compact
     def __call__(self, x: jax.Array) -> tuple[jax.Array, Recur]:
         """Inputs [..., D] -> projected [..., 4 width], and the recurrence."""
         features = 4 * self.width
-
-        def bias(key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
-            del key
-            forget = slice(self.width, 2 * self.width)
-            return jnp.zeros(shape, dtype).at[forget].set(self.forget_bias)
-
-        projected = orthogonal_dense(features, self.dtype, bias)(x)
+        projected = orthogonal_dense(features, self.dtype, use_bias=False)(x) + self._bias().astype(self.dtype)
         kernel = self.param("recurrent", orthogonal, (self.width, features))
         kernel = kernel.astype(self.dtype)
 
@@ -56,19 +58,38 @@ class LSTMLayer(RecurrentLayer):
 
         return projected, recur
 
+    def _bias(self) -> jax.Array:
+        """Of i, f, g and o, one after the other: [4 width]."""
+
+        def initial(key: jax.Array, shape: tuple[int, int]) -> jax.Array:
+            if self.forget_bias is None:
+                return jnp.zeros(shape).at[1].set(keeping_bias(key, shape[1:], self.longest))
+            return jnp.zeros(shape).at[1].set(self.forget_bias)
+
+        bias = self.param("bias", initial, (4 if self.candidate_bias else 3, self.width))
+        return (bias if self.candidate_bias else jnp.insert(bias, 2, 0.0, axis=0)).reshape(-1)
+
 
 class LSTM(RecurrentCore):
     """Stacked LSTM layers with orthogonal weights; the input may be of any width.
 
     Attributes:
-        forget_bias: initial bias of the forget gate: 0 as in Ni et al. 2023, or 1 (Jozefowicz et al. 2015).
+        forget_bias: initial bias of the forget gate: 0 as in Ni et al. 2023, 1 (Jozefowicz et al. 2015), or none, which
+            spreads time constants: where input and output are zero they are log-uniform from 1 to `reach` times
+            `max_length` steps, after the chrono initialisation of Tallec & Ollivier 2018.
+        reach: longest time constant at first, as a multiple of `max_length`, where time constants are spread.
+        candidate_bias: whether the candidate has a bias, as usual. One adds up in a cell that lasts, and its smallest
+            change moves the memory by as many times as there are steps.
     """
 
-    forget_bias: float = number(0.0)
+    forget_bias: float | None = number(0.0, optional=True)
+    reach: float = number(2.0, low=1.0)
+    candidate_bias: bool = flag(True)
 
     def make_layer(self) -> LSTMLayer:
         """A new layer of the stack."""
-        return LSTMLayer(self.width, self.dtype, self.forget_bias)
+        longest = self.reach * self.max_length
+        return LSTMLayer(self.width, self.dtype, self.forget_bias, longest, self.candidate_bias)
 
     def initial_layer_state(self, batch_size: int) -> LSTMState:
         """Zero output and zero cell."""

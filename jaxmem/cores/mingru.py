@@ -5,7 +5,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import ConfigError, choice
-from jaxmem.cores.linear import LinearCore, LinearLayer, log_time_constants
+from jaxmem.cores.linear import LinearCore, LinearLayer
+from jaxmem.cores.time_constants import keeping_bias
 
 
 class MinGRULayer(LinearLayer):
@@ -30,8 +31,8 @@ class MinGRULayer(LinearLayer):
     def _initial_bias(self, key: jax.Array, shape: tuple[int, ...], dtype: jnp.dtype) -> jax.Array:
         if self.gates == "zero":
             return jnp.zeros(shape, dtype)
-        # 1 - z = exp(-1 / time constant) where the input is zero.
-        return jnp.log(jnp.expm1(jnp.exp(-log_time_constants(key, shape, self.longest)))).astype(dtype)
+        # The gate is the share that is replaced, 1 - z the one that is kept.
+        return -keeping_bias(key, shape, self.longest).astype(dtype)
 
     def drive(self, x: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Inputs [M, width] -> 1 - z and z * n, [M, units] each."""

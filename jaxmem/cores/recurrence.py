@@ -93,15 +93,9 @@ def _scan(
     return jax.lax.scan(body, carry, (projected, start))
 
 
-def orthogonal_dense(features: int, dtype: Any, bias_init: Any = nn.initializers.zeros) -> nn.Dense:
+def orthogonal_dense(features: int, dtype: Any, use_bias: bool = True) -> nn.Dense:
     """The input projection of a layer: orthogonal weights, as one matrix over all gates."""
-    return nn.Dense(
-        features,
-        dtype=dtype,
-        kernel_init=orthogonal,
-        bias_init=bias_init,
-        name="input",
-    )
+    return nn.Dense(features, use_bias=use_bias, dtype=dtype, kernel_init=orthogonal, name="input")
 
 
 def zeros(batch_size: int, width: int) -> jax.Array:

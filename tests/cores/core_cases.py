@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxmem import cores
 from jaxmem.cores import law, memax
@@ -14,6 +15,7 @@ __all__ = [
     "QUICK",
     "REMEMBERING",
     "WIDTH",
+    "assert_log_uniform",
     "build",
     "outputs",
     "random_parameters",
@@ -36,6 +38,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
         {"memory": 5, "layers": 2, "heads": 2, "norm": "post", "adaptive_span": True, "span_ramp": 4},
     ),
     "lstm-deep": ("lstm", {"layers": 2, "forget_bias": 1.0}),
+    "lstm-spread": ("lstm", {"forget_bias": None, "reach": 3.0, "candidate_bias": False}),
     "gru-deep": ("gru", {"layers": 2}),
     "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),
     "lru-bare": ("lru", {"max_phase": 0.0, "block": "bare"}),
@@ -71,3 +74,11 @@ def unroll(core: cores.Core, params: Any, state: Any, x: jax.Array, start: jax.A
 
 scan_steps = jax.jit(law.scan_steps, static_argnums=0, compiler_options=QUICK)
 """`core.step` scanned over time, compiled."""
+
+
+def assert_log_uniform(time_constants: Any, longest: float) -> None:
+    """Time constants of many units, float [N], are spread evenly over magnitudes from 1 to `longest`."""
+    share = np.sort(np.log(np.asarray(time_constants, np.float64)) / np.log(longest))
+    assert share[0] > -1e-3
+    assert share[-1] < 1 + 1e-3
+    np.testing.assert_allclose(share, np.linspace(0, 1, share.size), atol=0.06)

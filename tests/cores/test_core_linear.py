@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from core_cases import QUICK, outputs, random_parameters, unroll
+from core_cases import QUICK, assert_log_uniform, outputs, random_parameters, unroll
 
 from jaxmem import cores
 from jaxmem.config import ConfigError
@@ -182,13 +182,6 @@ def layer(name, width=4, max_length=100, **options):
     x, start = jnp.zeros((1, 1, 2)), jnp.ones((1, 1), bool)
     params = jax.jit(lambda key: core.init(key, None, x, start, method="unroll"), compiler_options=QUICK)
     return params(jax.random.key(0))["params"]["blocks_0"]["layer"]
-
-
-def assert_log_uniform(time_constants, longest):
-    share = np.sort(np.log(np.asarray(time_constants, np.float64)) / np.log(longest))
-    assert share[0] > -1e-3
-    assert share[-1] < 1 + 1e-3
-    np.testing.assert_allclose(share, np.linspace(0, 1, share.size), atol=0.06)
 
 
 def test_lru_begins_with_spread_time_constants():

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from core_cases import unroll
+from core_cases import assert_log_uniform, random_parameters, unroll
 
 from jaxmem import cores
 
@@ -17,7 +17,7 @@ def sigmoid(x):
 
 def lstm(params, x, start):
     """Hochreiter & Schmidhuber 1997 with forget gates (Gers et al. 2000), step by step in float64."""
-    w, b, u = params["input"]["kernel"], params["input"]["bias"], params["recurrent"]
+    w, b, u = params["input"]["kernel"], params["bias"].reshape(-1), params["recurrent"]
     h, c, out = np.zeros((BATCH, WIDTH)), np.zeros((BATCH, WIDTH)), []
     for t in range(TIME):
         h, c = (np.where(start[t][:, None], 0, s) for s in (h, c))
@@ -65,22 +65,40 @@ def test_equals_the_equations(name, reference):
     np.testing.assert_allclose(y, reference(layer, x, start), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("name", "gates"), [("lstm", 4), ("gru", 3)])
-def test_initial_weights_are_orthogonal_and_biases_zero(name, gates):
+@pytest.mark.parametrize(("name", "gates", "bias"), [("lstm", 4, "bias"), ("gru", 3, "recurrent_bias")])
+def test_initial_weights_are_orthogonal_and_biases_zero(name, gates, bias):
     core = cores.make(name, 6, 3)
     x = jnp.zeros((1, 1, INPUT))
     layer = initial(core, x)
     for kernel, rows in ((layer["input"]["kernel"], INPUT), (layer["recurrent"], 6)):
         assert kernel.shape == (rows, gates * 6)
         np.testing.assert_allclose(kernel @ kernel.T, np.eye(rows), atol=1e-5)
-    assert not layer["input"]["bias"].any()
+    assert not layer[bias].any()
+    assert not layer["input"].get("bias", np.zeros(1)).any()
 
 
 def test_forget_bias_is_the_forget_gates_alone():
     core = cores.make("lstm", 2, 3, forget_bias=1.5)
     x = jnp.zeros((1, 1, 2))
-    bias = initial(core, x)["input"]["bias"]
-    np.testing.assert_array_equal(bias, [0, 0, 1.5, 1.5, 0, 0, 0, 0])
+    np.testing.assert_array_equal(initial(core, x)["bias"], [[0, 0], [1.5, 1.5], [0, 0], [0, 0]])
+
+
+def test_without_a_bias_of_its_candidate_the_lstm_stays_empty():
+    """Inputs of zeros leave nothing in the cell, whatever the gates' biases are."""
+    core = cores.make("lstm", WIDTH, TIME, candidate_bias=False)
+    inputs = jnp.zeros((TIME, BATCH, INPUT)), jnp.zeros((TIME, BATCH), bool)
+    params = random_parameters(core, INPUT)
+    assert params["params"]["stack_0"]["bias"].shape == (3, WIDTH)
+    assert not unroll(core, params, None, *inputs)[1].any()
+    with_bias = cores.make("lstm", WIDTH, TIME)
+    assert unroll(with_bias, random_parameters(with_bias, INPUT), None, *inputs)[1].any()
+
+
+def test_lstm_begins_with_spread_time_constants():
+    core = cores.make("lstm", 1000, 100, forget_bias=None, reach=3.0)
+    bias = np.asarray(initial(core, jnp.zeros((1, 1, 2)))["bias"], np.float64)
+    assert_log_uniform(-1 / np.log(sigmoid(bias[1])), 300)
+    assert not bias[[0, 2, 3]].any()
 
 
 def test_parameters_of_the_papers_lstm():
