@@ -18,8 +18,8 @@ _HEAD_STARTS: dict[str, dict[str, Any]] = {
     "rmt": _ATTENTIVE,
     "lstm": {"forget_bias": 1.0},
 }
-# Memories that keep and add, for many episodes' time: what was seen once leaves a trace as large after hundreds of steps
-# as after one. A bias would add up as well.
+# Memories that keep and add, for many episodes' time: what was seen once leaves a trace as large after hundreds of
+# steps as after one. A bias would add up as well.
 _LASTING = {"reach": 20.0}
 _KEEPERS: dict[str, dict[str, Any]] = {
     "lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", **_LASTING},
