@@ -25,6 +25,8 @@ _KEEPERS: dict[str, dict[str, Any]] = {
     "lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", **_LASTING},
     "lstm": {"forget_bias": None, "candidate_bias": False, **_LASTING},
 }
+# Kept as open as others, the transformer's policy unlearns to walk as soon as it goes for the cue.
+_PPO_CHANGES: dict[str, dict[str, Any]] = {"gpt": {"entropy_cost": 0.01}}
 
 
 def sac_preset(
@@ -168,7 +170,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
     return RunConfig(
         env=env,
         core=best_core(core, width=width, **_KEEPERS.get(core, {})),
-        agent=ppo_recipe(),
+        agent=ppo_recipe(**_PPO_CHANGES.get(core, {})),
         network=PPO_NETWORK,
         deviation=DeviationOptions(kind="rare", adapted=0.8),
         loop=LoopOptions(**settings | loop),
