@@ -8,7 +8,7 @@ import rlax
 
 from jaxmem.losses import masked_mean
 
-# Of the returns' own size: less of a difference between rows may be rounding.
+# Of what is compared: less of a difference between rows may be rounding.
 _LEAST_DIFFERENCE = 1e-4
 
 
@@ -35,8 +35,8 @@ def relative_rewards(
         discount: the plain one, of the others' rewards.
 
     Returns:
-        The rewards, float [T, B], and the unit, a scalar: the root mean square of the returns of such rewards. Where
-        all rows get the same, up to rounding, both are 0.
+        The rewards, float [T, B], and the unit, a scalar: the root mean square of the returns of such rewards. What
+        differs by rounding alone does not differ; where nothing does, both are 0.
     """
 
     def ahead(rewards: jax.Array, discounts: jax.Array) -> jax.Array:
@@ -49,11 +49,12 @@ def relative_rewards(
     rows = reward.shape[1]
     others = (jnp.sum(reward, axis=1, keepdims=True) - reward) / max(rows - 1, 1)
     missed = ahead(others, jnp.full_like(reward, discount))
-    relative = jnp.where(mask, reward - jnp.where(terminated, missed, others), 0)
-    least = _LEAST_DIFFERENCE * size(ahead(reward, discount_t))
+    less = jnp.where(terminated, missed, others)
+    # Reward by reward: in the returns of a whole batch, the first steps of an agent that cannot walk yet would be lost.
+    differs = mask & (jnp.abs(reward - less) > _LEAST_DIFFERENCE * jnp.maximum(jnp.abs(reward), jnp.abs(less)))
+    relative = jnp.where(differs, reward - less, 0)
     unit = size(ahead(relative, discount_t))
-    differs = unit > least
-    return jnp.where(differs, relative / jnp.where(differs, unit, 1), 0), jnp.where(differs, unit, 0)
+    return relative / jnp.where(unit > 0, unit, 1), unit
 
 
 class Judged(NamedTuple):

@@ -70,6 +70,16 @@ def test_what_all_rows_get_alike_is_worth_nothing():
     np.testing.assert_array_equal(got, 0)
 
 
+def test_one_step_in_thousands_is_not_lost_among_what_all_rows_get():
+    """Who cannot walk yet is behind in all of 1500 steps, but for the first ones of a few rows."""
+    reward = np.full((1500, 128), -1 / 1500)
+    reward[0, 0] = 0
+    got, unit = relative(reward, [1500] * 128, [], 1.0)
+    assert 0 < unit < 1e-5
+    np.testing.assert_allclose(got[0] * unit, np.where(np.arange(128) == 0, 1, -1 / 127) / 1500, rtol=1e-4)
+    np.testing.assert_array_equal(got[1:], 0)
+
+
 def test_a_single_row_keeps_its_rewards():
     got, unit = relative(np.array([[1.0], [2.0]]), [2], [], 1.0)
     np.testing.assert_allclose(got * unit, [[1], [2]], rtol=1e-6)
