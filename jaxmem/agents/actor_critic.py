@@ -8,7 +8,7 @@ import optax
 
 from jaxmem.agents.auxiliary import Auxiliary, learner_unroll
 from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params
-from jaxmem.agents.net_agent import NetAgent, gradient_step, init_state
+from jaxmem.agents.net_agent import NetAgent, clipped, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import DEVIATION_WEIGHTS, ExplorationOptions
@@ -29,7 +29,7 @@ class ActorCriticOptions(ExplorationOptions, AgentOptions):
     """weight of the value loss, half the squared error"""
     separate_critic: bool = flag(False)
     """whether the value has an embedding and a memory of its own; its errors, which last as long as an episode, then do
-    not disturb what the policy remembers"""
+    not disturb what the policy remembers. Gradients of the two are clipped apart"""
     barrier_cost: float = number(0.0, 0)
     """weight of the policy's log barrier, which keeps every action possible; see `jaxmem.losses.log_barrier`"""
     learning_rate_end: float = number(0.0, 0, 1)
@@ -79,6 +79,16 @@ class ActorCriticAgent(NetAgent):
     def optimizer(self, learning_rate: jax.Array | float) -> optax.GradientTransformation:
         """What makes steps of gradients."""
         raise NotImplementedError
+
+    def clipped(self, optimizer: optax.GradientTransformation) -> optax.GradientTransformation:
+        """An optimiser that is given clipped gradients, where the options say so.
+
+        Those of a critic of its own have a norm of their own. It can be a hundred times that of the policy's, and
+        changes as much from update to update: with one norm for both, the policy's steps would be the critic's.
+        """
+        options = self.options
+        critic = ("critic_trunk", "critic") if options.separate_critic else ()
+        return clipped(optimizer, options.max_grad_norm, apart=critic)
 
     def loss(self, params: Params, batch: Any, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The loss of `params` on what `prepare` gave, and metrics."""

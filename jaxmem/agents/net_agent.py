@@ -1,6 +1,6 @@
 """What agents with networks share: how they act, the initial state, target networks and the optimiser step."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
@@ -92,11 +92,27 @@ class NetAgent:
         return carry, preferences, keys[1:]
 
 
-def clipped(optimizer: optax.GradientTransformation, max_grad_norm: float | None) -> optax.GradientTransformation:
-    """An optimiser that is given gradients whose global norm is clipped, unless the bound is None."""
+def clipped(
+    optimizer: optax.GradientTransformation, max_grad_norm: float | None, apart: Collection[str] = ()
+) -> optax.GradientTransformation:
+    """An optimiser that is given gradients whose global norm is clipped, unless the bound is None.
+
+    Args:
+        optimizer: of all parameters.
+        max_grad_norm: the bound.
+        apart: submodules of the network whose gradients have a norm of their own, with the same bound.
+    """
     if max_grad_norm is None:
         return optimizer
-    return optax.chain(optax.clip_by_global_norm(max_grad_norm), optimizer)
+    clip = optax.clip_by_global_norm(max_grad_norm)
+    if not apart:
+        return optax.chain(clip, optimizer)
+
+    def labels(params: Any) -> Any:
+        names = {name: name in apart for name in params["params"]}
+        return {collection: names if collection == "params" else False for collection in params}
+
+    return optax.chain(optax.partition({True: clip, False: clip}, labels), optimizer)
 
 
 def gradient_step(

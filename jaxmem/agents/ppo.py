@@ -19,7 +19,6 @@ from jaxmem.agents.advantages import (
     relative_rewards,
 )
 from jaxmem.agents.base import AgentState, Metrics, Params
-from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import ConfigError, choice, flag, number, numbers
 from jaxmem.exploration import deviation_weight
@@ -190,7 +189,7 @@ class PPO(ActorCriticAgent):
         """See `ActorCriticAgent.optimizer`."""
         options = self.options
         adam = optax.adam(learning_rate, b2=options.adam_b2, eps=options.adam_epsilon)
-        return clipped(adam, options.max_grad_norm)
+        return self.clipped(adam)
 
     def update(
         self, state: AgentState, batch: PPOBatch, key: jax.Array, progress: jax.Array | float

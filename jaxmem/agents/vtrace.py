@@ -11,7 +11,6 @@ import optax
 from jaxmem.agents.actor_critic import ActorCriticAgent, ActorCriticOptions
 from jaxmem.agents.advantages import normalized
 from jaxmem.agents.base import AgentState, Metrics, Params
-from jaxmem.agents.net_agent import clipped
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import deviation_weight
@@ -78,10 +77,10 @@ class VTrace(ActorCriticAgent):
         """See `ActorCriticAgent.optimizer`."""
         options = self.options
         if options.optimizer == "adam":
-            return clipped(optax.adam(learning_rate), options.max_grad_norm)
+            return self.clipped(optax.adam(learning_rate))
         # The root is taken first, as in PyTorch; TensorFlow's adds epsilon first.
         rmsprop = optax.rmsprop(learning_rate, options.rms_decay, options.rms_epsilon, eps_in_sqrt=False)
-        return clipped(rmsprop, options.max_grad_norm)
+        return self.clipped(rmsprop)
 
     def prepare(self, state: AgentState, unroll: Unroll, key: jax.Array) -> Unroll:
         """See `UnrollAgent.prepare`: targets are made anew in every update."""

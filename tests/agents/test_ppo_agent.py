@@ -168,36 +168,6 @@ def test_the_first_step_is_that_of_an_actor_critic(batch, state):
     assert norms["critic"] == 0
 
 
-def test_a_critic_of_its_own_takes_no_part_in_the_policys_memory():
-    agent = make_agent("ppo", normalize_over="off", separate_critic=True, baseline_cost=1.0, entropy_cost=0.0)
-    state = random_state(agent)
-    batch = agent.prepare(state, several_episodes(), KEY)
-
-    def reached(advantage: float, target: float) -> set[str]:
-        changed = replace(batch, advantage=batch.advantage * advantage, target=batch.value + target)
-        gradients = jax.grad(lambda params: agent.loss(params, changed, KEY)[0])(state.params)["params"]
-        return {name for name, part in gradients.items() if any(jnp.abs(leaf).max() > 1e-7 for leaf in leaves(part))}
-
-    assert reached(advantage=1, target=0) == {"trunk", "actor"}
-    assert reached(advantage=0, target=1) == {"critic_trunk", "critic"}
-
-
-def test_a_critic_of_its_own_remembers_from_unroll_to_unroll():
-    """The value's memory goes on while acting: it says the same of the second half alone as of the whole."""
-    agent = make_agent("ppo", separate_critic=True)
-    state, unroll = random_state(agent), several_episodes()
-    whole = agent.outputs(state.params, unroll, KEY)
-    half, memory = STEPS // 2, agent.initial_carry(ROWS)
-    assert not unroll.start[half].any()
-    for t in range(half):
-        inputs = jax.tree.map(lambda leaf, t=t: leaf[t], unroll.inputs)
-        memory, _ = agent.act(state, memory, inputs, unroll.start[t], KEY, 0.0, explore=True)
-    later = Unroll(memory, *(jax.tree.map(lambda leaf: leaf[half:], getattr(unroll, name)) for name in STEPWISE))
-    rest = agent.outputs(state.params, later, KEY)
-    np.testing.assert_allclose(rest.value, whole.value[half:], atol=1e-5)
-    np.testing.assert_allclose(rest.logits, whole.logits[half:], atol=1e-5)
-
-
 def test_an_update_is_left_out_once_the_policy_has_gone_far_enough(state):
     agent = make_agent("ppo", target_kl=0.01)
     batch = agent.prepare(state, several_episodes(), KEY)
