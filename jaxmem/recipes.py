@@ -146,7 +146,7 @@ def ppo_recipe(**changes: Any) -> AgentOptions:
 PPO_NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,), centre=True, skip=True)
 
 
-def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
+def ppo_preset(core: str, env: EnvOptions, agent: dict[str, Any] | None = None, **loop: Any) -> RunConfig:
     """The presets with PPO, one for all tasks: 128 whole episodes an iteration, four passes over eight parts of them.
 
     In half of the episodes one action is not the policy's: oftener one, and at a time, that led to rare observations.
@@ -155,6 +155,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
     Args:
         core: name of the core.
         env: the task.
+        agent: fields of the algorithm that a task has otherwise; of all cores.
         **loop: what stops the run, and other fields of the loop that differ.
     """
     settings: dict[str, Any] = dict(
@@ -170,7 +171,7 @@ def ppo_preset(core: str, env: EnvOptions, **loop: Any) -> RunConfig:
     return RunConfig(
         env=env,
         core=best_core(core, width=width, **_KEEPERS.get(core, {})),
-        agent=ppo_recipe(**_PPO_CHANGES.get(core, {})),
+        agent=ppo_recipe(**_PPO_CHANGES.get(core, {}) | (agent or {})),
         network=PPO_NETWORK,
         deviation=DeviationOptions(kind="rare", adapted=0.8),
         loop=LoopOptions(**settings | loop),

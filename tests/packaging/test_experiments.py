@@ -41,6 +41,20 @@ def test_every_preset_and_core_makes_a_configuration_that_survives_json(name: st
             assert RunConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+@pytest.mark.parametrize("core", ["lru", "lstm", "gpt"])
+def test_one_recipe_is_for_all_published_lengths_of_both_tasks(core: str):
+    mazes = [f"active_tmaze_{length}" for length in (20, 50, 100, 250, 500)]
+    rooms = [f"key_to_door_{length}" for length in (60, 120, 250, 500)]
+    recipes = [SHIPPED[name].config("best", core) for name in (*mazes, *rooms)]
+    for part in ("agent", "core", "network", "deviation"):
+        assert all(getattr(recipe, part) == getattr(recipes[0], part) for recipe in recipes), part
+    loops = [replace(recipe.loop, stop_return=None, stop_success=None) for recipe in recipes]
+    assert all(loop == loops[0] for loop in loops)
+    longer = SHIPPED["active_tmaze_1500"].config("best", core)
+    assert replace(longer, env=recipes[0].env, agent=recipes[0].agent) == recipes[0]
+    assert longer.agent == replace(recipes[0].agent, entropy_cost=0.005)
+
+
 def test_every_cell_of_every_ablation_is_a_configuration_of_its_own():
     for item in ablation.shipped().values():
         configs = [item.choice(cell).config for cell in item.cells({})]
