@@ -33,7 +33,7 @@ DDQN_EPISODES = {PASSIVE: 60000, ACTIVE: 120000}
 
 NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))
 
-# Where 1500 steps may have no slip, the usual bonus of 0.06 unlearns the walk as soon as all rows walk alike.
+# Where 1500 steps may have no slip, the usual bonus of 0.06 unlearns the walk again; docs/credit.md says how.
 LONG_MAZE = {"entropy_cost": 0.001}
 
 # Epsilon reaches 1/T after this many episodes: 250 updates.
