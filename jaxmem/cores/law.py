@@ -122,11 +122,11 @@ def check_episodes(core: Core, params: Any, width: int) -> None:
 
     def alone(learned: Any) -> Any:
         # Each episode alone, padded at its end to one length.
-        parts = []
+        episodes = []
         for begin, length in zip(begins, _EPISODES, strict=True):
-            episode = jnp.pad(learned["x"][begin : begin + length], ((0, longest - length), (0, 0), (0, 0)))
-            parts.append(outputs(core, learned["params"], episode, no_start)[:length])
-        y = jnp.concatenate(parts)
+            episodes.append(jnp.pad(learned["x"][begin : begin + length], ((0, longest - length), (0, 0), (0, 0))))
+        apart = jax.vmap(lambda x: outputs(core, learned["params"], x, no_start))(jnp.stack(episodes))
+        y = jnp.concatenate([y[:length] for y, length in zip(apart, _EPISODES, strict=True)])
         return (y * weight).sum(), y
 
     def run(learned: Any) -> Any:
@@ -173,17 +173,14 @@ def check_reach(core: Core, params: Any, width: int, remembers: bool = True) -> 
     x, start = sequence(5, time, 2, width)
     start = start.at[0].set(True).at[begin, 0].set(True)
 
-    def output(x: jax.Array) -> jax.Array:
-        return outputs(core, params, x, start)[now, 0].sum()
-
     begins_beside = start.at[now - 1, 1].set(True)
 
-    def run(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def output(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        y, y_beside = jax.vmap(lambda start: outputs(core, params, x, start))(jnp.stack([start, begins_beside]))
         # A start is no number that gradients flow from.
-        beside = outputs(core, params, x, begins_beside)[:, 0] - outputs(core, params, x, start)[:, 0]
-        return jax.grad(output)(x), jnp.abs(beside).max()
+        return y[now, 0].sum(), jnp.abs(y - y_beside)[:, 0].max()
 
-    gradient, beside = _compiled(run)(x)
+    gradient, beside = _compiled(jax.grad(output, has_aux=True))(x)
     _expect(core, beside <= TOLERANCE, f"an output depends on when another row begins an episode, by {beside:.2g}")
     influence = np.abs(np.asarray(gradient)).max(axis=-1)
     forbidden = {

@@ -31,9 +31,19 @@ def numbers(rows, skip):
     return [float(text.replace(",", "")) for cell in cells for text in re.findall(r"[^\s()]+", cell) if text != "to"]
 
 
-def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path, capsys):
+NAMED = (["mlp", "rmt"], ["PassiveTMaze-v0", "MemoryChain-bsuite"])
+
+
+@pytest.mark.parametrize(
+    "named", [pytest.param(None, marks=pytest.mark.slow, id="all"), pytest.param(NAMED, id="some")]
+)
+def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path, capsys, named):
     out = tmp_path / "figures.md"
-    assert main(["--quick", "--out", str(out)]) == 0
+    cores, ids = named or (registered_cores, [*own_ids(), "MemoryChain-bsuite"])
+    arguments = (
+        ["--cores", *cores, "--ids", *ids, "--quick", "--out", str(out)] if named else ["--quick", "--out", str(out)]
+    )
+    assert main(arguments) == 0
     facts, environments, acting, learning, memory, peak = tables(out).values()
     assert {row["what"] for row in facts} == {
         "device",
@@ -46,10 +56,10 @@ def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path
         "date",
         "command",
     }
-    assert facts[-1]["value"] == f"jaxmem bench --quick --out {out}"
-    assert [row["environment"] for row in environments] == [*own_ids(), "MemoryChain-bsuite (reference)"]
+    assert facts[-1]["value"] == f"jaxmem bench {' '.join(arguments)}"
+    assert [row["environment"].removesuffix(" (reference)") for row in environments] == ids
     for rows in (acting, learning, memory):
-        assert [row["core"] for row in rows] == registered_cores
+        assert [row["core"] for row in rows] == cores
     # What a loop over segments has to do depends on the episodes.
     uncounted = [row for row in learning if row["GFLOP"] == "nan"]
     assert [row["core"] for row in uncounted] == ["rmt"]
@@ -61,7 +71,7 @@ def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path
         assert all(math.isfinite(number) and number > 0 for number in found)
     printed = capsys.readouterr()
     assert "Learning: Double DQN" in printed.out
-    assert "measuring core gpt, T = 4" in printed.err
+    assert f"measuring core {cores[0]}, T = 4" in printed.err
 
 
 def test_growth_is_fitted_where_there_are_lengths(tmp_path):

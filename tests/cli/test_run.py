@@ -83,23 +83,26 @@ def test_a_run_writes_what_it_promises_and_says_where(whole):
     assert json.loads(folder.config_file.read_text())["config"]["loop"]["episodes"] == 400
 
 
-@pytest.mark.parametrize("ask", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
-def test_resumed_run_ends_in_the_same_bits(ask, runs, whole, capsys):
-    name = ask.name.lower()
-    process = jaxmem("run", TINY, "--runs", runs, "--id", name, *LENGTH)
-    folder = RunFolder(runs / "tiny" / name)
+def interrupted(process: subprocess.Popen, folder: RunFolder, ask: signal.Signals, rows: int) -> str:
+    """What a run printed that got a signal after so many rows of metrics."""
     deadline = time.monotonic() + 240
-    while not (folder.metrics_file.exists() and len(folder.read_metrics()) >= 6):
+    while not (folder.metrics_file.exists() and len(folder.read_metrics()) >= rows):
         assert process.poll() is None, process.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(ask)
-    output = process.communicate(timeout=120)[0]
-    finished = len(folder.read_metrics()) == len(whole[0].read_metrics())
-    assert not finished, "the run ended before it could be stopped"
-    if ask == signal.SIGINT:
-        assert process.returncode == 130
-        assert f"go on with: jaxmem run --resume {folder.path}" in output
+    return process.communicate(timeout=120)[0]
+
+
+def test_a_run_that_was_stopped_and_killed_ends_in_the_same_bits(runs, whole, capsys):
+    folder = RunFolder(runs / "tiny" / "broken")
+    process = jaxmem("run", TINY, "--runs", runs, "--id", "broken", *LENGTH)
+    output = interrupted(process, folder, signal.SIGINT, 6)
+    assert process.returncode == 130
+    assert f"go on with: jaxmem run --resume {folder.path}" in output
+    stopped = len(folder.read_metrics())
+    interrupted(jaxmem("run", "--resume", folder.path), folder, signal.SIGKILL, stopped + 4)
+    assert len(folder.read_metrics()) < len(whole[0].read_metrics()), "the run ended before it could be killed"
     here(capsys, "run", "--resume", folder.path)
     assert rows_without_time(folder) == rows_without_time(whole[0])
     assert_same_end(folder, whole[0])
@@ -142,7 +145,8 @@ def test_seeds_lie_on_several_devices(runs, tmp_path, capsys):
     # Once, the command compiles and keeps what it compiled as it does for users: no other flag, no cache of the tests.
     two = {name: value for name, value in os.environ.items() if name != "JAX_COMPILATION_CACHE_DIR"}
     two |= {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "XDG_CACHE_HOME": str(tmp_path)}
-    process = jaxmem("run", TINY, "--runs", runs, "--id", "devices", "--loop.episodes", 16, environment=two)
+    small = ("--core", "mlp", "--loop.episodes", 16)
+    process = jaxmem("run", TINY, "--runs", runs, "--id", "devices", *small, environment=two)
     output = process.communicate(timeout=240)[0]
     assert process.returncode == 0, output
     assert list((tmp_path / "jaxmem").iterdir())

@@ -81,11 +81,11 @@ def test_actions_are_told_apart(td_lambda):
     np.testing.assert_allclose(q(0.0)[0], [DISCOUNT] * 2, atol=0.08)
 
 
-def test_a_policy_tells_actions_apart_with_either_kind_of_trunk():
-    for shared in (True, False):
-        q = trained("action", "gru", "sac_discrete", shared=shared)
-        np.testing.assert_allclose(q(0.0)[1], [0.0, 1.0], atol=0.08)
-        np.testing.assert_allclose(q(0.0)[0], [DISCOUNT] * 2, atol=0.08)
+@pytest.mark.parametrize("shared", [pytest.param(True, marks=pytest.mark.slow), False])
+def test_a_policy_tells_actions_apart_with_either_kind_of_trunk(shared):
+    q = trained("action", "gru", "sac_discrete", shared=shared)
+    np.testing.assert_allclose(q(0.0)[1], [0.0, 1.0], atol=0.08)
+    np.testing.assert_allclose(q(0.0)[0], [DISCOUNT] * 2, atol=0.08)
 
 
 @pytest.mark.parametrize(("core", "algorithm"), [("gpt", "ddqn"), ("lstm", "ddqn"), ("lstm", "sac_discrete")])
