@@ -17,7 +17,7 @@ QUICK: Any = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_p
 """Compiler options for checks whose time is spent on compiling."""
 
 _TIME, _ROWS = 16, 6
-_CHUNKS = (1, 5, 7, 3)
+_FIRST, _CHUNK = 1, 5
 _CARRIED = 5
 _EPISODES = (5, 1, 7)
 
@@ -81,19 +81,18 @@ def check_unroll(core: Core, params: Any, width: int) -> None:
 
     def run(params: Any) -> tuple[dict[str, jax.Array], jax.Array]:
         initial = core.initial_state(_ROWS)
+        unroll: Any = partial(core.apply, params, method="unroll")
         # States need not be equal bit for bit where they are masked: what follows from them must be.
         found = {
             "step": scan_steps(core, params, initial, x, start),
-            "unroll from None": core.apply(params, None, x, start, method="unroll"),
-            "unroll from initial_state": core.apply(params, initial, x, start, method="unroll"),
+            "unroll from None": unroll(None, x, start),
+            "unroll from initial_state": unroll(initial, x, start),
         }
-        state, begin, chunks = initial, 0, []
-        for length in _CHUNKS:
-            here = slice(begin, begin + length)
-            state, y = core.apply(params, state, x[here], start[here], method="unroll")
-            chunks.append(y)
-            begin += length
-        found[f"unroll in chunks of {_CHUNKS}"] = state, jnp.concatenate(chunks)
+        state, y = unroll(initial, x[:_FIRST], start[:_FIRST])
+        chunks = [leaf[_FIRST:].reshape(-1, _CHUNK, *leaf.shape[1:]) for leaf in (x, start)]
+        state, rest = jax.lax.scan(lambda state, chunk: unroll(state, *chunk), state, chunks)
+        y = jnp.concatenate([y, rest.reshape(-1, *y.shape[1:])])
+        found[f"unroll in chunks of {_FIRST} and then {_CHUNK}"] = state, y
         states: Any = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *(state for state, _ in found.values()))
         side_by_side = [jnp.tile(a, (1, len(found)) + (1,) * (a.ndim - 2)) for a in (more, no_start)]
         _, follow = scan_steps(core, params, states, *side_by_side)

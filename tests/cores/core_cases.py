@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from jaxmem import cores
-from jaxmem.cores import law, memax
+from jaxmem.cores import law
 from jaxmem.cores.law import QUICK, outputs, random_parameters, staggered
 
 __all__ = [
@@ -29,9 +29,8 @@ WIDTH = 8
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in cores.registered_cores},
-    "gpt-deep": ("gpt", {"layers": 2, "heads": 2}),
     "gpt-learned": ("gpt", {"positions": "learned"}),
-    "gpt-rotary": ("gpt", {"positions": "rotary", "heads": 2}),
+    "gpt-rotary": ("gpt", {"positions": "rotary", "layers": 2, "heads": 2}),
     "gpt-none": ("gpt", {"positions": "none", "dropout": 0.0}),
     "gtrxl-deep": (
         "gtrxl",
@@ -48,9 +47,6 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "rmt-valve": ("rmt", {"segment": 3, "tokens": 2, "valve": True, "layers": 2, "heads": 2}),
     "rmt-control": ("rmt", {"segment": 3, "tokens": 0}),
 }
-if memax.is_installed():
-    # Its other cells are in a slow test.
-    CASES["memax-learned-state"] = ("memax", {"cell": "Spherical"})
 REMEMBERING = [name for name in CASES if name not in ("mlp", "rmt-control")]
 
 

@@ -61,7 +61,7 @@ def test_a_sound_core_passes(input_width):
     ("fault", "message"),
     [
         ("start", "outputs of episodes in one sequence differ from those of the episodes alone by "),
-        ("state", "unroll in chunks of (1, 5, 7, 3) differs from step scanned over time by "),
+        ("state", "unroll in chunks of 1 and then 5 differs from step scanned over time by "),
         ("future", "unroll from None differs from step scanned over time by "),
         ("rows", "an output depends on another row, by a gradient of "),
         ("starts", "an output depends on when another row begins an episode, by "),

@@ -179,18 +179,17 @@ def test_the_learner_sees_what_the_actor_saw(core):
 
     @jax.jit
     def ratios(key):
-        actors, found = begin(task, agent, key, ROWS, deviations), []
-        for play_key in jax.random.split(key, 3):
-            actors, unroll, *_ = play(task, agent, state, actors, play_key, UNROLL, (0.0, 0.0), deviations)
+        def one(actors, key):
+            actors, unroll, *_ = play(task, agent, state, actors, key, UNROLL, (0.0, 0.0), deviations)
             _, (logits, _) = agent.net.apply(params, unroll.memory, unroll.inputs, unroll.start, method="unroll")
             log_prob = taken(jax.nn.log_softmax(logits[:-1]), unroll.action)
-            found.append((jnp.where(unroll.mask, log_prob - unroll.log_prob, 0), unroll))
-        return found
+            return actors, (jnp.where(unroll.mask, log_prob - unroll.log_prob, 0), unroll.start)
 
-    found = ratios(jax.random.key(1))
-    for log_ratio, _ in found:
-        np.testing.assert_allclose(log_ratio, 0, atol=1e-5)
-    assert any(unroll.start[1:].any() and not unroll.start[0].all() for _, unroll in found)
+        return jax.lax.scan(one, begin(task, agent, key, ROWS, deviations), jax.random.split(key, 3))[1]
+
+    log_ratio, starts = ratios(jax.random.key(1))
+    np.testing.assert_allclose(log_ratio, 0, atol=1e-5)
+    assert any(start[1:].any() and not start[0].all() for start in starts)
 
 
 def test_each_pass_takes_every_row_once_in_another_order(monkeypatch):
