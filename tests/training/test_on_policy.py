@@ -127,8 +127,8 @@ FAMILIES = {
 
 @pytest.mark.parametrize(
     ("env_id", "agent"),
-    [(env_id, "vtrace") for ids in FAMILIES.values() for env_id in ids]
-    + [(ids[0], agent) for ids in FAMILIES.values() for agent in registered_agents if agent != "vtrace"],
+    [(ids[0], agent) for ids in FAMILIES.values() for agent in registered_agents]
+    + [pytest.param(env_id, "vtrace", marks=pytest.mark.slow) for ids in FAMILIES.values() for env_id in ids[1:]],
 )
 def test_gymnaxs_tasks_fit_every_agent_and_pictures_get_the_cnn(env_id, agent):
     """Traced, which finds every shape and type that does not fit; what runs is tried above and in the loop's tests."""
