@@ -5,7 +5,7 @@ from functools import partial
 from jaxmem import agents, cores, envs
 from jaxmem.experiment import Experiment
 from jaxmem.networks import NetworkOptions
-from jaxmem.recipes import best_core, paper_core, ppo_preset, vtrace_preset
+from jaxmem.recipes import ddqn_preset, paper_core, ppo_preset, vtrace_preset
 from jaxmem.training import LoopOptions, RunConfig
 
 PASSIVE, ACTIVE = "PassiveTMaze-v0", "ActiveTMaze-v0"
@@ -36,9 +36,6 @@ NETWORK = NetworkOptions(obs_embed=32, action_embed=32, head=(64,))
 # Where 1500 steps may have no slip, the usual bonus of 0.06 unlearns the walk again; docs/credit.md says how.
 LONG_MAZE = {"entropy_cost": 0.001}
 
-# Epsilon reaches 1/T after this many episodes: 250 updates.
-EXPLORING_EPISODES = 1000
-
 
 def paper(core: str, env_id: str, length: int, episodes: int, layers: int) -> RunConfig:
     """The published setting and budget: one environment, a quarter of an update a step, evaluations of 10 episodes."""
@@ -53,37 +50,9 @@ def paper(core: str, env_id: str, length: int, episodes: int, layers: int) -> Ru
 
 
 def ddqn(core: str, env_id: str, length: int, episodes: int) -> RunConfig:
-    """The cheapest recipe known with double DQN; the constants above say how it departs from the paper's.
-
-    The lambda-return is a compromise. A long one tells every step of an episode whether the cue was used, from which a
-    transformer learns where to look; but it carries the noise of all later slips, under which the LSTM takes long to
-    find that turning pays at all. In the active maze, where a visit to the oracle and no slip after it is the rare
-    event to learn from, that noise is too much: the one-step target, which has none, is kept.
-    """
-    passive_lambda = 0.9 if core == "gpt" else 0.5
-    return RunConfig(
-        env=envs.options(env_id, length=length),
-        core=best_core(core, width=64),
-        agent=agents.options(
-            "ddqn",
-            learning_rate=2e-3,
-            batch_size=32,
-            td_lambda=passive_lambda if env_id == PASSIVE else 0.0,
-            epsilon_fraction=EXPLORING_EPISODES / episodes,
-            separate_selector=False,
-        ),
-        network=NETWORK,
-        loop=LoopOptions(
-            episodes=episodes,
-            collect=16,
-            updates=4,
-            random_episodes=32,
-            eval_every=160,
-            eval_episodes=64,
-            stop_return=0.98,
-            checkpoint_every=5,
-        ),
-    )
+    """The cheapest recipe known with double DQN; the constants above say how it departs from the paper's."""
+    env = envs.options(env_id, length=length)
+    return ddqn_preset(core, env, NETWORK, episodes, rare=env_id == ACTIVE, stop_return=0.98)
 
 
 def vtrace(core: str, env_id: str, length: int) -> RunConfig:

@@ -29,6 +29,48 @@ _KEEPERS: dict[str, dict[str, Any]] = {
 _PPO_CHANGES: dict[str, dict[str, Any]] = {"gpt": {"entropy_cost": 0.01}}
 
 
+# Epsilon reaches 1/T after this many episodes: 250 updates.
+_EXPLORING_EPISODES = 1000
+
+
+def ddqn_preset(
+    core: str, env: EnvOptions, network: NetworkOptions, episodes: int, *, rare: bool, **loop: Any
+) -> RunConfig:
+    """The presets with double DQN: 16 episodes an iteration, and four updates on 32 out of the replay.
+
+    The lambda-return is a compromise. In a T-Maze a long one tells every step of an episode whether the cue was used,
+    from which a transformer learns where to look; but it carries the noise of all later slips, under which the LSTM
+    takes long to find that turning pays at all. Where a visit to the oracle and no slip after it is the rare event to
+    learn from, that noise is too much: the one-step target, which has none, is kept.
+
+    Args:
+        core: name of the core.
+        env: the task.
+        network: what stands around the core.
+        episodes: the most that it trains; it stops when it has solved the task.
+        rare: whether what is to be learned from is a rare event.
+        **loop: what stops the run, and other fields of the loop that differ.
+    """
+    often_lambda = 0.9 if core == "gpt" else 0.5
+    settings: dict[str, Any] = dict(
+        collect=16, updates=4, random_episodes=32, eval_every=160, eval_episodes=64, checkpoint_every=5
+    )
+    return RunConfig(
+        env=env,
+        core=best_core(core, width=64),
+        agent=agents.options(
+            "ddqn",
+            learning_rate=2e-3,
+            batch_size=32,
+            td_lambda=0.0 if rare else often_lambda,
+            epsilon_fraction=_EXPLORING_EPISODES / episodes,
+            separate_selector=False,
+        ),
+        network=network,
+        loop=LoopOptions(episodes=episodes, **settings | loop),
+    )
+
+
 def sac_preset(
     core: str, env: EnvOptions, network: NetworkOptions, episodes: int, updates: int, **agent: Any
 ) -> RunConfig:

@@ -31,7 +31,7 @@ from jaxmem.envs.registry import (
     spec,
 )
 from jaxmem.envs.rooms_options import KeyToDoorOptions, VisualMatchOptions
-from jaxmem.envs.tmaze_options import ActiveTMazeOptions, PassiveTMazeOptions
+from jaxmem.envs.tmaze_options import ActiveTMazeOptions, PassiveTMazeOptions, TMazeOptions
 
 if TYPE_CHECKING:
     from jaxmem.envs.key_to_door import KeyToDoor, KeyToDoorLayout, KeyToDoorState
@@ -78,6 +78,7 @@ __all__ = [
     "RoomsParams",
     "TMaze",
     "TMazeLayout",
+    "TMazeOptions",
     "TMazeParams",
     "TMazeState",
     "UmbrellaLength",
@@ -115,6 +116,7 @@ _CLASSES = {
 
 register("PassiveTMaze-v0", PassiveTMazeOptions)
 register("ActiveTMaze-v0", ActiveTMazeOptions)
+register("TMaze-v0", TMazeOptions)
 register("KeyToDoor-v0", KeyToDoorOptions)
 register("VisualMatch-v0", VisualMatchOptions)
 register("MemoryLength-v0", MemoryLengthOptions)

@@ -1,6 +1,7 @@
 """Key-to-Door: take a key, pick apples, open a door with the key."""
 
 import dataclasses
+import itertools
 from typing import Any, ClassVar
 
 import jax
@@ -164,6 +165,14 @@ class KeyToDoor(Rooms):
             door_rc=choose(words[2], last.cells("d")),
             last_rc=choose(words[3], last.cells("+")),
         )
+
+    def _all_layouts(self, apple_mask: np.ndarray) -> list[KeyToDoorLayout]:
+        last = _DOOR_BOARDS[self.grid]
+        cells = (_KEY_BOARD.cells("+"), _KEY_BOARD.cells("k"), last.cells("d"), last.cells("+"))
+        return [
+            KeyToDoorLayout(player, key, apple_mask, door, start)
+            for player, key, door, start in itertools.product(*([np.array(place(c)) for c in some] for some in cells))
+        ]
 
     def _check_layout(self, layout: KeyToDoorLayout) -> None:
         check_cell("player_rc", layout.player_rc, _KEY_BOARD.cells("+"))

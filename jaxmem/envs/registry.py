@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 from jaxmem.config import Config, ConfigError, lookup, text
+from jaxmem.envs.pomdp import FinitePOMDP
 
 # The environment and its params; gymnax's types would cost its import.
 Made: TypeAlias = tuple[Any, Any]
@@ -159,6 +160,21 @@ def episode_metrics(env: Any) -> tuple[str, ...]:
             f"episode_metrics of {env.name!r} is {names!r}: allowed is a tuple of names, letters and digits"
         )
     return names
+
+
+def as_pomdp(env: Any, params: Any) -> FinitePOMDP:
+    """The environment with every state, outcome and probability written out.
+
+    `env.as_pomdp(params)` where the environment has it, else what `jaxmem.envs.explore` finds by trying.
+
+    Raises:
+        ConfigError: the task is not finite, or too large.
+    """
+    if hasattr(env, "as_pomdp"):
+        return env.as_pomdp(params)
+    from jaxmem.envs.explore import explore
+
+    return explore(env, params)
 
 
 def decisive_action(env: Any) -> int | None:

@@ -10,6 +10,9 @@ from flax import struct
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
+from jaxmem.config import ConfigError
+from jaxmem.envs.explore import explore
+from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.rooms_board import (
     APPLE,
     APPLE_BOARD,
@@ -101,6 +104,10 @@ class Rooms(Environment[Any, Any]):
         """A random layout, from four random words: uint32 [4]."""
         raise NotImplementedError
 
+    def _all_layouts(self, apple_mask: np.ndarray) -> list[Any]:
+        """All layouts with these apples, each as likely."""
+        raise NotImplementedError
+
     def _check_layout(self, layout: Any) -> None:
         """Raise `ConfigError` for a layout that cannot be, as far as it can be seen; apples are checked already."""
         raise NotImplementedError
@@ -136,6 +143,21 @@ class Rooms(Environment[Any, Any]):
     def num_actions(self) -> int:
         """Number of actions: 4."""
         return 4
+
+    def as_pomdp(self, params: RoomsParams) -> FinitePOMDP:
+        """The task without apples, with every state, outcome and probability written out.
+
+        Raises:
+            ConfigError: for a task with apples, whose fields and times have far too many combinations.
+        """
+        return explore(self, params)
+
+    def layouts(self, params: RoomsParams) -> list[tuple[float, Any]]:
+        """Every layout and how likely it is; raises `ConfigError` for a task with apples."""
+        if int(params.num_apples):
+            raise ConfigError(f"num_apples is {int(params.num_apples)}: allowed is 0 to write the task out")
+        layouts = self._all_layouts(np.zeros((ROWS, COLUMNS), bool))
+        return [(1 / len(layouts), layout) for layout in layouts]
 
     def horizon(self, params: RoomsParams) -> int:
         """Steps of every episode; `params` must be those of one task."""

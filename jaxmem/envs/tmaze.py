@@ -10,6 +10,8 @@ from flax import struct
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
+from jaxmem.envs.explore import explore
+from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.tmaze_drawing import draw
 from jaxmem.envs.tmaze_options import check_exposure
 
@@ -24,6 +26,7 @@ class TMazeParams:
         penalty: reward of a step that is behind the fastest walk, at most 0.
         goal_reward: reward for ending in the right goal cell.
         distract_reward: reward of each step but the last that ends at the oracle.
+        cue_every: steps from one sight of the cue to the next, at least 2; 0 where it is seen at the oracle alone.
     """
 
     length: int | jax.Array = 10
@@ -31,6 +34,7 @@ class TMazeParams:
     penalty: float | jax.Array = -0.1
     goal_reward: float | jax.Array = 1.0
     distract_reward: float | jax.Array = 0.0
+    cue_every: int | jax.Array = 0
 
     @property
     def max_steps_in_episode(self) -> int | jax.Array:
@@ -77,12 +81,16 @@ class TMaze(Environment[Any, Any]):
     * Active, o >= 1: the player has to go back for the cue, or guess.
 
     Observation, float32:
-        * By default [2]: `[0, cue]` at the oracle, `[1, y]` at the junction and in the goal cells,
-          `[0, 0]` elsewhere. `cue` is `goal_y` in the first observation ever made at the oracle and
-          0 in later ones; start, corridor and visited oracle look alike.
+        * By default [2]: `[0, cue]` in the corridor, the oracle included, `[1, y]` at the junction and in
+          the goal cells. `cue` is `goal_y` in the first observation ever made at the oracle and 0 in all
+          others; start, corridor and visited oracle look alike.
+        * Where `params.cue_every` is some k > 0, `cue` is `goal_y` again in observations after t steps with
+          x < L + o and T - t a positive multiple of k, from the first at the oracle on. With k >= 2 it is
+          seen for the last time on the fastest walk when k steps are left, or at the oracle if fewer are
+          left from there. It is never seen at the junction or in a goal cell.
         * `expose_position` [3]: `[x, y, cue]`.
         * `expose_position` and `expose_goal` [3]: the same, but the cue stays in every observation
-          from the first at the oracle on.
+          from the first at the oracle on, whatever `cue_every` is.
         * `time_step` appends the number of steps taken so far: [3] or [4].
 
     Action:
@@ -196,7 +204,7 @@ class TMaze(Environment[Any, Any]):
         time = state.time + 1
 
         at_oracle = x == 0
-        shows_cue = at_oracle & ~state.oracle_visited
+        first_visit = at_oracle & ~state.oracle_visited
         state = TMazeState(x, y, state.goal_y, time, state.oracle_visited | at_oracle)
 
         done = self.is_terminated(state, params)
@@ -210,7 +218,15 @@ class TMaze(Environment[Any, Any]):
             "recalled": (done & state.oracle_visited & right_goal).astype(jnp.float32),
             "discount": (~done).astype(jnp.float32),
         }
-        return self._observe(state, shows_cue, params), state, reward, done, info
+        return self._observe(state, first_visit | _cue_returns(state, params), params), state, reward, done, info
+
+    def layouts(self, params: TMazeParams) -> list[tuple[float, TMazeLayout]]:
+        """Every layout and how likely it is."""
+        return [(0.5, TMazeLayout(goal_y)) for goal_y in (-1, 1)]
+
+    def as_pomdp(self, params: TMazeParams) -> FinitePOMDP:
+        """The maze with every state, outcome and probability written out."""
+        return explore(self, params)
 
     def is_terminated(self, state: TMazeState, params: TMazeParams) -> jax.Array:
         """Whether the last step was taken."""
@@ -226,7 +242,7 @@ class TMaze(Environment[Any, Any]):
         if self.expose_position:
             numbers = [state.x, state.y, cue]
         else:
-            # The cue is never seen in a goal cell and y is 0 at the oracle: they share a number.
+            # The cue is never seen in a goal cell and y is 0 in the corridor: they share a number.
             numbers = [_int32(state.x == _junction(params)), state.y + cue]
         if self.time_step:
             numbers.append(state.time)
@@ -268,6 +284,14 @@ class TMaze(Environment[Any, Any]):
 
 def _int32(value: Any) -> jax.Array:
     return jnp.asarray(value, jnp.int32)
+
+
+def _cue_returns(state: TMazeState, params: TMazeParams) -> jax.Array:
+    every = _int32(params.cue_every)
+    steps_left = _int32(params.max_steps_in_episode) - state.time
+    # At least 1, since nothing may be divided by 0 where the cue never returns.
+    due = (every > 0) & (steps_left > 0) & (steps_left % jnp.maximum(every, 1) == 0)
+    return due & state.oracle_visited & (state.x < _junction(params))
 
 
 def _junction(params: TMazeParams) -> jax.Array:

@@ -51,6 +51,7 @@ class _TMazeOptions(EnvOptions):
             penalty=float(penalty),
             goal_reward=float(self.goal_reward),
             distract_reward=float(self.distract_reward),
+            cue_every=self._cue_every() or 0,
         )
         return TMaze(self.expose_position, self.expose_goal, self.time_step, active=self._oracle_distance() > 0), params
 
@@ -58,23 +59,29 @@ class _TMazeOptions(EnvOptions):
         """Horizon, memory and credit length in steps, by the definitions of Ni et al. 2023.
 
         From the first possible sight of the cue to the last decision lie horizon - oracle_distance
-        steps. In the active maze the first action is paid for by the last reward. In the passive
-        one a penalty tells right from wrong at once; without it only the last reward does.
+        steps; from the last sight cue_every, if that is less. In the active maze the first action is
+        paid for by the last reward. In the passive one a penalty tells right from wrong at once;
+        without it only the last reward does.
         """
         distance = self._oracle_distance()
         horizon = self.length + 2 * distance + 1
+        from_oracle = horizon - distance
+        remembered = min(self._cue_every() or from_oracle, from_oracle)
         shaped = self.penalty is None or self.penalty < 0
         return EnvSpec(
             id=self.id,
             source=_SOURCE,
             description=self._description(),
             horizon=horizon,
-            memory_length=1 if self.expose_goal else horizon - distance,
+            memory_length=1 if self.expose_goal else remembered,
             credit_length=1 if shaped and distance == 0 else horizon,
         )
 
     def _oracle_distance(self) -> int:
         raise NotImplementedError
+
+    def _cue_every(self) -> int | None:
+        return None
 
     def _description(self) -> str:
         raise NotImplementedError
@@ -109,6 +116,40 @@ class ActiveTMazeOptions(_TMazeOptions):
 
     def _description(self) -> str:
         return "Walk away from the junction for the cue, then recall it at the junction."
+
+
+@dataclasses.dataclass(frozen=True)
+class TMazeOptions(_TMazeOptions):
+    """T-Maze, passive or active, whose memory length and credit length are set apart.
+
+    `cue_every` shortens what has to be remembered; `penalty` 0 and the oracle behind the start
+    lengthen what has to be credited.
+    """
+
+    id: str = choice("TMaze-v0", ("TMaze-v0",))
+    """Name of the environment in the registry."""
+
+    oracle_distance: int = integer(0, low=0, high=_LONGEST)
+    """Steps from the start back to the oracle; 0 makes the maze passive."""
+
+    cue_every: int | None = integer(None, low=2, optional=True)
+    """Steps from one sight of the cue to the next, once the oracle was visited; none: seen there alone."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.expose_goal and self.cue_every is not None:
+            raise ConfigError(
+                f"{self.path}.cue_every is {self.cue_every}: allowed is none where {self.path}.expose_goal is True"
+            )
+
+    def _oracle_distance(self) -> int:
+        return self.oracle_distance
+
+    def _cue_every(self) -> int | None:
+        return self.cue_every
+
+    def _description(self) -> str:
+        return "Recall a cue at the junction of a corridor, with memory length and credit length set apart."
 
 
 def check_exposure(expose_position: bool, expose_goal: bool, prefix: str = "") -> None:

@@ -13,7 +13,7 @@ from gymnax.environments import spaces
 from jaxmem.config import ConfigError
 from jaxmem.envs.layouts import check_integers, is_traced
 from jaxmem.envs.rooms import EXPLORE, REWARD, Rooms, RoomsParams, RoomsState, show
-from jaxmem.envs.rooms_board import APPLE_BOARD, CELLS, HUES, Board
+from jaxmem.envs.rooms_board import APPLE_BOARD, CELLS, HUES, Board, place
 from jaxmem.envs.rooms_layout import cell_of, check_cell, choose
 
 _CUE_BOARDS = {
@@ -165,6 +165,16 @@ class VisualMatch(Rooms):
             hue=jnp.asarray(_HUE_ORDERS)[order],
             apple_mask=apple_mask,
         )
+
+    def _all_layouts(self, apple_mask: np.ndarray) -> list[VisualMatchLayout]:
+        first = _CUE_BOARDS[self.mode]
+        orders = _HUE_ORDERS if self.hue_order == "episode" else _HUE_ORDERS[:1]
+        return [
+            VisualMatchLayout(np.array(place(player)), np.array(place(cue)), target, np.array(order), apple_mask)
+            for player, cue, target, order in itertools.product(
+                first.cells("+"), first.cells("p"), range(len(_DOORS)), orders
+            )
+        ]
 
     def _check_layout(self, layout: VisualMatchLayout) -> None:
         first = _CUE_BOARDS[self.mode]

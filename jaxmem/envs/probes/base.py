@@ -11,6 +11,7 @@ from gymnax.environments.environment import Environment
 
 from jaxmem.config import ConfigError
 from jaxmem.envs.layouts import check_integers, is_traced
+from jaxmem.envs.pomdp import FinitePOMDP
 
 StateT = TypeVar("StateT", bound=Any)
 ParamsT = TypeVar("ParamsT", bound=Any)
@@ -84,6 +85,10 @@ class Probe(Environment[Any, Any], Generic[StateT, ParamsT, LayoutT]):
         self._check(layout)
         return self._start(layout, self.default_params if params is None else params)
 
+    def as_pomdp(self, params: ParamsT) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out; `ConfigError` where it is too large."""
+        raise NotImplementedError
+
     def is_terminated(self, state: StateT, params: ParamsT) -> jax.Array:
         """Whether the last step was taken."""
         return state.time >= int32(self._steps(params))
@@ -117,6 +122,11 @@ def share(part: jax.Array, whole: int | jax.Array) -> jax.Array:
     high = jnp.asarray(part, jnp.uint32) << 12
     low = (high % whole) << 12
     return (((high // whole) << 12) + low // whole).astype(jnp.float32) * 2.0**-24
+
+
+def shares_left(steps: int) -> np.ndarray:
+    """`share(steps - t, steps)` for t = 0 to `steps`, float32 [steps + 1]."""
+    return np.asarray(share(jnp.arange(steps, -1, -1), steps))
 
 
 def random_seed(key: jax.Array) -> jax.Array:

@@ -12,7 +12,7 @@ from gymnax.environments import spaces
 from jaxmem.envs.probes.base import NoParams, Probe, check_counts, int32
 
 SUITS = 4
-RANKS = 13
+MOST_RANKS = 13
 
 
 @struct.dataclass
@@ -34,7 +34,7 @@ class CardsState:
 class CardsLayout:
     """What is random in an episode: `suits` [cards], the pile, first card first.
 
-    Integers from 0 to 3 of any dtype; each suit is there 13 times a deck.
+    Integers from 0 to 3 of any dtype; each suit is there as often: 13 times a whole deck.
     """
 
     suits: Any
@@ -42,9 +42,13 @@ class CardsLayout:
 
 @dataclasses.dataclass(frozen=True)
 class CardTask(Probe[CardsState, NoParams, CardsLayout]):
-    """Base of the tasks with a pile of `decks` decks of 52 cards; see `RepeatFirst` and `Autoencode`."""
+    """Base of the tasks with a pile of `decks` decks, each of four suits of `ranks` cards.
+
+    See `RepeatFirst` and `Autoencode`.
+    """
 
     decks: int = 1
+    ranks: int = MOST_RANKS
 
     @property
     def default_params(self) -> NoParams:
@@ -54,7 +58,7 @@ class CardTask(Probe[CardsState, NoParams, CardsLayout]):
     @property
     def cards(self) -> int:
         """Cards in the pile."""
-        return self.decks * SUITS * RANKS
+        return self.decks * SUITS * self.ranks
 
     def action_space(self, params: NoParams | None = None) -> spaces.Discrete:
         """The suits."""
@@ -78,10 +82,15 @@ class CardTask(Probe[CardsState, NoParams, CardsLayout]):
         return CardsLayout(jax.random.permutation(key, np.arange(self.cards, dtype=np.int32) % SUITS))
 
     def _check(self, layout: CardsLayout) -> None:
-        check_counts("suits", layout.suits, SUITS, self.decks * RANKS)
+        check_counts("suits", layout.suits, SUITS, self.decks * self.ranks)
 
     def _begin(self, layout: CardsLayout, params: NoParams) -> CardsState:
         return CardsState(int32(layout.suits), int32(0), int32(0))
+
+
+def card(flag: bool, suit: int) -> np.ndarray:
+    """What `flag_and_suit` gives, on the host."""
+    return np.array([flag, *(suit == other for other in range(SUITS))], np.float32)
 
 
 def flag_and_suit(flag: jax.Array, suit: jax.Array) -> jax.Array:

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
 from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.base import NoParams, Probe, Step, int32
 from jaxmem.envs.probes.options import check_board
 
@@ -115,6 +117,30 @@ class DelayedCatch(Probe[DelayedCatchState, NoParams, DelayedCatchLayout]):
             state, jnp.where(done, catches, 0), catches == self.drops, params
         )
         return obs, state, reward, done, info | {"catches": catches.astype(jnp.float32)}
+
+    def as_pomdp(self, params: NoParams) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out; columns are drawn when their ball appears."""
+        columns, steps, middle = range(self.columns), self._steps(params), self.columns // 2
+
+        def seen(row: int, column: int, paddle: int) -> np.ndarray:
+            board = np.zeros((self.rows, self.columns), np.float32)
+            board[row, column] = -1
+            board[-1, paddle] = 1
+            return board
+
+        def step(state: tuple[int, int, int, int], action: int) -> list[Outcome]:
+            time, column, paddle, catches = state
+            row, time = time % self.rows, time + 1
+            if row < self.rows - 1:
+                paddle = min(max(paddle + action - STAY, 0), self.columns - 1)
+                catches += row == self.rows - 2 and paddle == column
+                return [Outcome(1.0, (time, column, paddle, catches), seen(row + 1, column, paddle), 0)]
+            if time == steps:
+                return [Outcome(1.0, (time, column, paddle, catches), seen(row, column, paddle), catches, True)]
+            return [Outcome(1 / len(columns), (time, new, middle, catches), seen(0, new, middle), 0) for new in columns]
+
+        begin = [Beginning(1 / len(columns), (0, new, middle, 0), seen(0, new, middle)) for new in columns]
+        return FinitePOMDP.from_rules(begin, step, 3, steps)
 
     def action_space(self, params: NoParams | None = None) -> spaces.Discrete:
         """Left, stay, right."""

@@ -9,7 +9,9 @@ import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
+from jaxmem.envs.explore import explore
 from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.probes.base import Probe, Step, int32
 
 NORTH, SOUTH, EAST, WEST = range(4)
@@ -119,6 +121,14 @@ class HeavenHell(Probe[HeavenHellState, HeavenHellParams, HeavenHellLayout]):
         in_heaven = state.cell == jnp.where(state.heaven == 1, EAST_END, WEST_END)
         reward = jnp.where(in_heaven, 1, jnp.where(self._at_end(state), -1, 0))
         return self._stepped(state, reward, in_heaven, params)
+
+    def layouts(self, params: HeavenHellParams) -> list[tuple[float, HeavenHellLayout]]:
+        """Every layout and how likely it is."""
+        return [(0.5, HeavenHellLayout(heaven)) for heaven in range(2)]
+
+    def as_pomdp(self, params: HeavenHellParams) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out."""
+        return explore(self, params)
 
     def is_terminated(self, state: HeavenHellState, params: HeavenHellParams) -> jax.Array:
         """Whether heaven or hell was entered, or the last step taken."""

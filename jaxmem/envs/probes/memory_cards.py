@@ -1,6 +1,7 @@
 """Memory Cards: find the partner of the card that is shown."""
 
 import dataclasses
+import itertools
 from typing import Any, ClassVar
 
 import jax
@@ -9,6 +10,8 @@ import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
+from jaxmem.config import ConfigError
+from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.base import (
     Probe,
     Step,
@@ -21,6 +24,7 @@ from jaxmem.envs.probes.base import (
 )
 
 FACE_DOWN, REMOVED, FIRST_VALUE = range(3)
+_MOST_PAIRS = 3
 
 
 @struct.dataclass
@@ -117,6 +121,44 @@ class MemoryCards(Probe[MemoryCardsState, MemoryCardsParams, MemoryCardsLayout])
     def is_terminated(self, state: MemoryCardsState, params: MemoryCardsParams) -> jax.Array:
         """Whether all pairs are removed, or the last step was taken."""
         return jnp.all(state.removed) | super().is_terminated(state, params)
+
+    def as_pomdp(self, params: MemoryCardsParams) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out; which card is shown is drawn when it is.
+
+        Raises:
+            ConfigError: for more than 3 pairs.
+        """
+        if self.pairs > _MOST_PAIRS:
+            raise ConfigError(f"pairs is {self.pairs}: allowed are at most {_MOST_PAIRS} to write the task out")
+        cards, limit = 2 * self.pairs, int(params.limit)
+        orders = sorted(set(itertools.permutations(np.repeat(np.arange(self.pairs), 2).tolist())))
+
+        def seen(values: tuple[int, ...], left: tuple[int, ...], shown: int) -> np.ndarray:
+            board = np.zeros((cards, self.pairs + FIRST_VALUE), np.float32)
+            board[np.arange(cards), [FACE_DOWN if card in left else REMOVED for card in range(cards)]] = 1
+            if left:
+                board[shown] = np.eye(self.pairs + FIRST_VALUE)[FIRST_VALUE + values[shown]]
+            return board
+
+        def show(values: tuple[int, ...], left: tuple[int, ...], time: int) -> list[tuple[float, Any, np.ndarray]]:
+            return [(1 / len(left), (values, left, card, time), seen(values, left, card)) for card in left]
+
+        def step(state: tuple[tuple[int, ...], tuple[int, ...], int, int], action: int) -> list[Outcome]:
+            values, left, shown, time = state
+            right = action != shown and values[action] == values[shown]
+            if right:
+                left = tuple(card for card in left if card not in (action, shown))
+            if not left:
+                return [Outcome(1.0, state, seen(values, left, 0), 0, True)]
+            reward = 0 if right else -1
+            return [Outcome(*way, reward, time + 1 == limit) for way in show(values, left, time + 1)]
+
+        begin = [
+            Beginning(chance / len(orders), state, obs)
+            for values in orders
+            for chance, state, obs in show(values, tuple(range(cards)), 0)
+        ]
+        return FinitePOMDP.from_rules(begin, step, cards, limit)
 
     def action_space(self, params: MemoryCardsParams | None = None) -> spaces.Discrete:
         """The cards."""

@@ -1,15 +1,22 @@
 """Memory Length: bits seen at first, one of them asked for at the end."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
+from jaxmem.config import ConfigError
+from jaxmem.envs.explore import explore
 from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.probes.base import Probe, Step, int32, share
+
+_MOST_BITS = 8
 
 
 @struct.dataclass
@@ -93,6 +100,22 @@ class MemoryLength(Probe[MemoryLengthState, MemoryLengthParams, MemoryLengthLayo
         right = jnp.asarray(action) == state.context[state.query]
         reward = jnp.where(self.is_terminated(state, params), jnp.where(right, 1, -1), 0)
         return self._stepped(state, reward, right, params)
+
+    def layouts(self, params: MemoryLengthParams) -> list[tuple[float, MemoryLengthLayout]]:
+        """Every layout and how likely it is; raises `ConfigError` for more than 8 bits."""
+        if self.num_bits > _MOST_BITS:
+            raise ConfigError(f"num_bits is {self.num_bits}: allowed are at most {_MOST_BITS} to write the task out")
+        chance = 1 / (2**self.num_bits * self.num_bits)
+        contexts = itertools.product((0, 1), repeat=self.num_bits)
+        return [
+            (chance, MemoryLengthLayout(np.array(context), query))
+            for context in contexts
+            for query in range(self.num_bits)
+        ]
+
+    def as_pomdp(self, params: MemoryLengthParams) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out; raises `ConfigError` for more than 8 bits."""
+        return explore(self, params)
 
     def action_space(self, params: MemoryLengthParams | None = None) -> spaces.Discrete:
         """The values of a bit."""

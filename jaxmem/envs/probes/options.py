@@ -13,7 +13,7 @@ _BSUITE = "Osband et al. 2020, arXiv 1908.03568"
 _RAPOSO = "Raposo et al. 2021, arXiv 2102.12425"
 _POPGYM = "Morad et al. 2023, arXiv 2303.01859"
 _DTQN = "Esslinger et al. 2022, arXiv 2206.01078"
-_CARDS_IN_DECK = 52
+_SUITS, _RANKS = 4, 13
 # Shares of time stay exact up to 2^20 - 1: see `share` in base.py.
 _LONGEST = 1_000_000
 # To heaven by way of the priest.
@@ -134,11 +134,14 @@ class RepeatFirstOptions(EnvOptions):
     decks: int = integer(1, low=1, high=1000)
     """Decks of 52 cards; 1, 8 and 16 are POPGym's Easy, Medium and Hard."""
 
+    ranks: int = integer(_RANKS, low=1, high=_RANKS)
+    """Cards of each suit in a deck; fewer make a task that can be measured exactly."""
+
     def make(self) -> Made:
         """Build the task: `(RepeatFirst, NoParams)`."""
         from jaxmem.envs.probes.repeat_first import RepeatFirst
 
-        env = RepeatFirst(self.decks)
+        env = RepeatFirst(self.decks, self.ranks)
         return env, env.default_params
 
     def spec(self) -> EnvSpec:
@@ -147,7 +150,7 @@ class RepeatFirstOptions(EnvOptions):
             id=self.id,
             source=_POPGYM,
             description="Name the first card's suit at every step while others are dealt.",
-            horizon=_CARDS_IN_DECK * self.decks - 1,
+            horizon=_SUITS * self.ranks * self.decks - 1,
             memory_length=2,
             credit_length=1,
         )
@@ -163,16 +166,19 @@ class AutoencodeOptions(EnvOptions):
     decks: int = integer(1, low=1, high=1000)
     """Decks of 52 cards; 1, 2 and 3 are POPGym's Easy, Medium and Hard."""
 
+    ranks: int = integer(_RANKS, low=1, high=_RANKS)
+    """Cards of each suit in a deck; fewer make a task that can be measured exactly."""
+
     def make(self) -> Made:
         """Build the task: `(Autoencode, NoParams)`."""
         from jaxmem.envs.probes.autoencode import Autoencode
 
-        env = Autoencode(self.decks)
+        env = Autoencode(self.decks, self.ranks)
         return env, env.default_params
 
     def spec(self) -> EnvSpec:
         """Lengths in steps: the card seen first is named last."""
-        horizon = 2 * _CARDS_IN_DECK * self.decks - 1
+        horizon = 2 * _SUITS * self.ranks * self.decks - 1
         return EnvSpec(
             id=self.id,
             source=_POPGYM,

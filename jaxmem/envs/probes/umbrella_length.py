@@ -1,14 +1,18 @@
 """Umbrella Length: a first choice that pays at the end, under noise that pays all the way."""
 
 import dataclasses
+import itertools
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from gymnax.environments import spaces
 
+from jaxmem.config import ConfigError
 from jaxmem.envs.layouts import check_integers
+from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.base import (
     Probe,
     Step,
@@ -18,7 +22,10 @@ from jaxmem.envs.probes.base import (
     random_seed,
     seed_space,
     share,
+    shares_left,
 )
+
+_MOST_DISTRACTORS = 8
 
 
 @struct.dataclass
@@ -111,6 +118,41 @@ class UmbrellaLength(Probe[UmbrellaLengthState, UmbrellaLengthParams, UmbrellaLe
         state = dataclasses.replace(state, has=has, coin=next_coin, bits=bits, time=time)
         reward = jnp.where(self.is_terminated(state, params), jnp.where(right, 1, -1), coin)
         return self._stepped(state, reward, right, params)
+
+    def as_pomdp(self, params: UmbrellaLengthParams) -> FinitePOMDP:
+        """The task with every state, outcome and probability written out.
+
+        Raises:
+            ConfigError: for more than 8 distractors, whose combinations would have to be written out for every step.
+        """
+        if self.distractors > _MOST_DISTRACTORS:
+            raise ConfigError(
+                f"distractors is {self.distractors}: allowed are at most {_MOST_DISTRACTORS} to write the task out"
+            )
+        steps = int(params.length)
+        left = shares_left(steps)
+        bits = list(itertools.product((0, 1), repeat=self.distractors))
+
+        def seen(need: int, has: int, time: int) -> list[np.ndarray]:
+            return [np.array([need, has, left[time], *some], np.float32) for some in bits]
+
+        def step(state: tuple[int, int, int], action: int) -> list[Outcome]:
+            need, has, time = state
+            has, time = (action if time == 0 else has), time + 1
+            rewards = [2 * (has == need) - 1] if time == steps else [-1, 1]
+            chance = 1 / (len(rewards) * len(bits))
+            return [
+                Outcome(chance, (need, has, time), obs, reward, time == steps)
+                for obs in seen(need, has, time)
+                for reward in rewards
+            ]
+
+        begin = [
+            Beginning(1 / (4 * len(bits)), (need, has, 0), obs)
+            for need, has in itertools.product((0, 1), repeat=2)
+            for obs in seen(need, has, 0)
+        ]
+        return FinitePOMDP.from_rules(begin, step, 2, steps)
 
     def action_space(self, params: UmbrellaLengthParams | None = None) -> spaces.Discrete:
         """Leave it or take it."""
