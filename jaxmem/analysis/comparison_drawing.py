@@ -7,7 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.analysis.comparison import Lengths, Pair
-from jaxmem.analysis.curves import ESTIMATE_NAMES, fits_inside, legend_below, line_style, metric_title
+from jaxmem.analysis.curves import ESTIMATE_NAMES, metric_title
+from jaxmem.analysis.legends import fits_inside, legend_below, line_style
 
 
 def draw_improvement(pairs: Sequence[Pair], metric: str, path: Path) -> None:

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
+from jaxmem.analysis.legends import fits_inside, legend_below, legend_height, line_style
 from jaxmem.analysis.statistics import ESTIMATES, Interval, interval
 from jaxmem.config import ConfigError
 
@@ -171,35 +172,6 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "me
     if below:
         legend_below(figure, labels)
     figure.savefig(path, dpi=120)
-
-
-def fits_inside(labels: Sequence[str]) -> bool:
-    """Whether a legend leaves most of a panel free."""
-    return len(labels) <= 6 and max(map(len, labels)) <= 30
-
-
-def legend_below(figure: Figure, labels: Sequence[str]) -> None:
-    """One legend for all panels, below them, in as many columns as there is room for."""
-    handles = {h.get_label(): h for axes in figure.axes for h in axes.get_legend_handles_labels()[0]}
-    columns = _legend_columns(labels, figure.get_figwidth())
-    figure.legend(
-        handles=[handles[label] for label in labels], loc="outside lower center", ncols=columns, fontsize="small"
-    )
-
-
-def _legend_columns(labels: Sequence[str], width: float) -> int:
-    """Columns of a legend in a figure that is `width` inches wide; a letter takes about a twelfth of an inch."""
-    return max(1, min(len(labels), int(width / (0.6 + max(map(len, labels)) / 12))))
-
-
-def legend_height(labels: Sequence[str], width: float) -> float:
-    """Inches that `legend_below` takes."""
-    return 0.2 * -(-len(labels) // _legend_columns(labels, width))
-
-
-def line_style(number: int) -> dict[str, Any]:
-    """How the line of this number is told from the others: ten colours, then the same in other dashes."""
-    return {"color": f"C{number % 10}", "linestyle": ["-", "--", ":", "-."][number // 10 % 4]}
 
 
 def _draw_curve(axes: Axes, curve: Curve, estimate: str, style: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from jaxmem.analysis.credit_estimate import PairedReturns
-from jaxmem.analysis.curves import line_style
+from jaxmem.analysis.legends import line_style
 from jaxmem.analysis.window_estimate import WindowReturns
 
 # Windows from the first to the horizon that spread over more than this are drawn by their logarithm.

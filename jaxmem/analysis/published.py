@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxmem.analysis.comparison import Lengths, lengths_of
-from jaxmem.analysis.curves import fits_inside, legend_below, line_style
 from jaxmem.analysis.groups import Group
+from jaxmem.analysis.legends import fits_inside, legend_below, line_style
 from jaxmem.analysis.statistics import Interval
 from jaxmem.config import ConfigError
 

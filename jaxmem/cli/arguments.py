@@ -12,7 +12,6 @@ import tyro
 
 from jaxmem.cli.fields import check_fields
 from jaxmem.config import ConfigError, ConfigT
-from jaxmem.experiment import from_file
 
 _HELP = ("-h", "--help")
 
@@ -88,6 +87,9 @@ def add_file_option(parser: Parser) -> None:
 def load_file(path: Path | None) -> None:
     """Run a user's experiment file for what it registers; None does nothing."""
     if path is not None:
+        # What trains agents takes seconds to import, and most commands have no such file.
+        from jaxmem.experiment import from_file
+
         from_file(path)
 
 

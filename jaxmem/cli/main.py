@@ -23,6 +23,7 @@ COMMANDS = {
     "list": Command("jaxmem.cli.list", "show experiments, environments, cores and agents"),
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
     "plot": Command("jaxmem.cli.plot", "draw the learning curves of runs and sweeps, and compare them"),
+    "measure": Command("jaxmem.cli.measure", "memory and credit-assignment lengths of a task, exact or estimated"),
     "render": Command("jaxmem.cli.render", "draw an episode of an environment as GIF or PNG"),
     "bench": Command("jaxmem.cli.bench", "measure environments, cores and their memory"),
 }

@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxmem.envs import registry
+from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.probes.options import (
     AutoencodeOptions,
     DelayedCatchOptions,
@@ -21,6 +22,7 @@ from jaxmem.envs.probes.options import (
 from jaxmem.envs.registry import (
     EnvOptions,
     EnvSpec,
+    as_pomdp,
     decisive_action,
     episode_metrics,
     fixed_horizon,
@@ -59,6 +61,7 @@ __all__ = [
     "DelayedCatchOptions",
     "EnvOptions",
     "EnvSpec",
+    "FinitePOMDP",
     "HeavenHell",
     "HeavenHellLayout",
     "HeavenHellOptions",
@@ -88,6 +91,7 @@ __all__ = [
     "VisualMatchLayout",
     "VisualMatchOptions",
     "VisualMatchState",
+    "as_pomdp",
     "decisive_action",
     "episode_metrics",
     "fixed_horizon",

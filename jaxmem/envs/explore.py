@@ -80,7 +80,7 @@ def _begin(env: Any, params: Any, draws: int, builder: Builder) -> tuple[Any, bo
 
 def _grow(env: Any, params: Any, draws: int, builder: Builder, states: Any, actions: int) -> bool:
     """Add the outcomes of all actions in all states that can be reached; whether any were drawn."""
-    one = jax.tree.map(lambda leaf: leaf[0], states)
+    one = jax.tree.map(lambda leaf: jnp.asarray(leaf[0]), states)
     step = _step(env, params)
     drawn = _uses_key(lambda key: step(key, one, jnp.int32(0)))
     count = draws if drawn else 1
@@ -168,7 +168,8 @@ def _rows(tree: Any, batch: int = 1) -> np.ndarray:
     """What is in a tree as bytes: uint8 [*batch, bytes]."""
     leaves = [np.ascontiguousarray(leaf) for leaf in jax.tree.leaves(tree)]
     shape = leaves[0].shape[:batch]
-    return np.concatenate([_bytes(leaf.reshape(*shape, -1)) for leaf in leaves], axis=batch)
+    flat = [leaf.reshape(*shape, math.prod(leaf.shape[batch:])) for leaf in leaves]
+    return np.concatenate([_bytes(leaf) for leaf in flat], axis=batch)
 
 
 def _bytes(leaf: np.ndarray) -> np.ndarray:

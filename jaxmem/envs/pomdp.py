@@ -111,8 +111,8 @@ class FinitePOMDP:
 
         Args:
             initial: the ways in which an episode can begin, each a `Beginning` or a tuple of the same.
-            step: `step(state, action)` gives the outcomes, each an `Outcome` or a tuple of the same; states are anything hashable. It is not asked about states
-                in which an episode has ended.
+            step: `step(state, action)` gives the outcomes, each an `Outcome` or a tuple of the same; states are
+                anything hashable. It is not asked about states in which an episode has ended.
             num_actions: actions are 0 to num_actions - 1.
             horizon: the most steps of an episode.
             max_states: give up above that.

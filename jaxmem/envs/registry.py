@@ -162,10 +162,16 @@ def episode_metrics(env: Any) -> tuple[str, ...]:
     return names
 
 
-def as_pomdp(env: Any, params: Any) -> FinitePOMDP:
+def as_pomdp(env: Any, params: Any, *, draws: int = 4096, max_states: int = 200_000) -> FinitePOMDP:
     """The environment with every state, outcome and probability written out.
 
     `env.as_pomdp(params)` where the environment has it, else what `jaxmem.envs.explore` finds by trying.
+
+    Args:
+        env: the environment.
+        params: its params.
+        draws: how often each random outcome is drawn that has to be found by trying.
+        max_states: give up above that, where they have to be found by trying.
 
     Raises:
         ConfigError: the task is not finite, or too large.
@@ -174,7 +180,7 @@ def as_pomdp(env: Any, params: Any) -> FinitePOMDP:
         return env.as_pomdp(params)
     from jaxmem.envs.explore import explore
 
-    return explore(env, params)
+    return explore(env, params, draws=draws, max_states=max_states)
 
 
 def decisive_action(env: Any) -> int | None:

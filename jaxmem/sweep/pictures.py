@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from jaxmem.ablation import Ablation, Factor, Quantity
-from jaxmem.analysis.curves import legend_below, legend_height, line_style
+from jaxmem.analysis.legends import legend_below, legend_height, line_style
 from jaxmem.sweep.results import Record, median
 
 # Lines in a panel that can still be told apart; a whole grid has more.

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from jaxmem.analysis.curves import line_style
+from jaxmem.analysis.legends import line_style
 from jaxmem.analysis.lengths.measure import Lengths, gaps
 from jaxmem.analysis.lengths.shared import spread_by_window
 from jaxmem.analysis.lengths.witness import CreditWitness
@@ -42,8 +42,8 @@ def _draw_returns(axes: Axes, lengths: Lengths, credit: CreditWitness) -> None:
     for action, returns in enumerate(credit.returns):
         best = action in credit.best
         # Dashes of their own too: often several lines are one.
-        style = line_style(11 * action) | {"linewidth": 2.5 if best else 1.5}
-        axes.plot(steps, returns, label=f"action {action}" + (", best" if best else ""), **style)
+        label = f"action {action}" + (", best" if best else "")
+        axes.plot(steps, returns, label=label, linewidth=2.5 if best else 1.5, **line_style(11 * action))
     axes.axvline(lengths.credit_assignment.high, color="black", linestyle=":", label=f"c = {lengths.credit_assignment}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     after = "at the beginning" if credit.layer == 0 else f"after {credit.layer} steps"

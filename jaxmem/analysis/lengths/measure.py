@@ -21,7 +21,6 @@ from jaxmem.analysis.lengths.values import (
 )
 from jaxmem.analysis.lengths.witness import CreditWitness, PairWitness, credit_witness, pair_witness, window_witness
 from jaxmem.config import ConfigError
-from jaxmem.envs import registry
 from jaxmem.envs.pomdp import FinitePOMDP
 
 Task = FinitePOMDP | tuple[Any, Any] | str
@@ -167,7 +166,7 @@ def as_pomdp(task: Task, **options: Any) -> FinitePOMDP:
             raise ConfigError(f"option {next(iter(options))!r} is for an environment's id: a finite task has none")
         return task
     env, params = envs.make(task, **options) if isinstance(task, str) else task
-    return registry.as_pomdp(env, params)
+    return envs.as_pomdp(env, params)
 
 
 def _pair_length(graph: BeliefGraph, values: Values, kind: str, max_pairs: int) -> Length:

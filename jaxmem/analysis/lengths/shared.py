@@ -240,8 +240,8 @@ def _traced(graph: BeliefGraph, trails: list[_Trail], number: int, row: int) -> 
 def spread_by_window(graph: BeliefGraph, numbers: list[np.ndarray], max_pairs: int = 3_000_000) -> np.ndarray | None:
     """How wrong a guess of some numbers can be that sees the last n observations alone.
 
-    The best guess for histories of one window is in the middle between their numbers, and off by half of how far those are
-    apart.
+    The best guess for histories of one window is in the middle between their numbers, and off by half of how far those
+    are apart.
 
     Args:
         graph: all beliefs.

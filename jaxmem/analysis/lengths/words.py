@@ -72,10 +72,10 @@ def _consequence(lengths: Lengths, kind: str, consequence: Any) -> str:
     if kind == "policy":
         return " or ".join(f"action {action}" for action in consequence)
     if kind == "percept":
-        shown = [
-            f"{_observation(lengths, seen)}{' and the end' if ended else ''}{'' if chance > 1 - 1e-9 else f' ({chance:.3g})'}"
-            for chance, seen, ended in consequence
-        ]
+        shown = []
+        for chance, seen, ended in consequence:
+            likely = "" if chance > 1 - 1e-9 else f" ({chance:.3g})"
+            shown.append(f"{_observation(lengths, seen)}{' and the end' if ended else ''}{likely}")
         return ", ".join(shown[:4]) + (", ..." if len(shown) > 4 else "")
     return f"{consequence:.6g}"
 
