@@ -16,9 +16,13 @@ from jaxmem.config import ConfigError
 from jaxmem.experiment import Choice, Experiment
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
+from jaxmem.training.options import RunConfig
 
 FIELDS = """Any field of the configuration is set by its dotted name, as in --seeds 4 --env.length 20
 --agent.discount 0.999; `jaxmem run EXPERIMENT --help` lists them."""
+
+# Of a reward, as a share, after discounting.
+_LITTLE_LEFT = 0.01
 
 
 def add_choices(parser: Parser, several: bool) -> None:
@@ -66,6 +70,28 @@ def configure(
         config = exchanged
     config = set_fields(config, fields, prog)
     return Choice(experiment.name, preset, config), Program(config)
+
+
+def warn_of_discount(config: RunConfig) -> None:
+    """Say on stderr where the discount leaves next to nothing of the reward that tells the decisive action from others.
+
+    That reward comes as many steps later as the task's credit length says; what is left of it is all that hangs on the
+    action, and little against noise, the approximation's errors and a penalty on the way.
+    """
+    discount = getattr(config.agent, "discount", None)
+    try:
+        credit_length = config.env.spec().credit_length
+    except ConfigError:
+        # What is wrong with the environment is told where it is made.
+        return
+    if discount is None or credit_length is None or discount ** (credit_length - 1) >= _LITTLE_LEFT:
+        return
+    left, enough = discount ** (credit_length - 1), 1 - 1 / credit_length
+    print(
+        f"warning: agent.discount {discount:g} leaves {left:.2g} of the reward that tells a right action from a "
+        f"wrong one, {credit_length - 1} steps later: --agent.discount 1, or at least {enough:.4g}, keeps it",
+        file=sys.stderr,
+    )
 
 
 def check_id(run_id: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jaxmem import experiment
 from jaxmem.cli.arguments import Parser, add_file_option, load_file, split_name
-from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process
+from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process, warn_of_discount
 from jaxmem.config import ConfigError
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.progress import Display, duration
@@ -61,6 +61,7 @@ def _start(name: str, options: argparse.Namespace, fields: list[str]) -> int:
         run_id = "-".join([time.strftime("%Y%m%d-%H%M%S"), *chose])
     path = options.runs / choice.experiment / check_id(run_id)
     folder = RunFolder.create(path, choice.experiment, choice.preset, choice.config)
+    warn_of_discount(choice.config)
     display = Display(choice.config.loop.iterations)
     display.say(f"{choice} -> {folder.path}")
     try:

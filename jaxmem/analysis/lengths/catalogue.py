@@ -68,8 +68,8 @@ ENTRIES = (
         "KeyToDoor-v0",
         {"num_apples": 0, "max_frames": (6, 3, 4)},
         Claim("short", "T", "T"),
-        "without apples and with shorter rooms; some first steps can be lost before the key is out of reach, some last "
-        "ones after the door has paid, and c and m are shorter by these; a policy with a note to itself can do with its "
+        "without apples and with shorter rooms; c and m leave out a few first steps, which can be lost before the key "
+        "is out of reach, and a few last ones, after the door has paid; with a note to itself a policy can do with its "
         "last observation",
     ),
     Entry(
