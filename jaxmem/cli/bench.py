@@ -1,4 +1,4 @@
-"""`jaxmem bench`: measure environments, cores and their memory."""
+"""`jaxmem bench`: measure environments, cores and their memory, and how long exact lengths take."""
 
 import argparse
 import sys
@@ -10,6 +10,7 @@ from rich.console import Console
 from jaxmem.benchmarks import core_tables, machine
 from jaxmem.benchmarks import cores as core_bench
 from jaxmem.benchmarks import envs as env_bench
+from jaxmem.benchmarks import lengths as length_bench
 from jaxmem.benchmarks.report import Table
 from jaxmem.benchmarks.timing import Repeats
 from jaxmem.cli.arguments import Parser, count
@@ -27,6 +28,7 @@ _FULL = {
     "width": 128,
     "envs": 1024,
     "env_steps": 256,
+    "corridors": [25, 50, 100, 200],
     "matmul": 2048,
     "repeats": 5,
 }
@@ -37,6 +39,7 @@ _QUICK = {
     "width": 8,
     "envs": 4,
     "env_steps": 8,
+    "corridors": [2, 3],
     "matmul": 32,
     "repeats": 2,
 }
@@ -78,6 +81,9 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--ids", nargs="+", metavar="ID", help="environments (all of jaxmem's own)")
     parser.add_argument("--envs", type=count, metavar="N", help="environments side by side (1024)")
     parser.add_argument("--env-steps", type=count, metavar="N", help="steps of each in one compiled call (256)")
+    parser.add_argument(
+        "--corridors", nargs="+", type=count, metavar="L", help="of T-Mazes whose exact lengths are found"
+    )
     parser.add_argument("--matmul", type=count, metavar="N", help="size of the matrices of the reference (2048)")
     parser.add_argument("--repeats", type=count, metavar="N", help="repeats of each measurement (5)")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the tables as Markdown, too")
@@ -149,7 +155,18 @@ def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
-_MEASURES = {"envs": _environments, "cores": _cores}
+def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    corridors = sorted(set(options.corridors))
+
+    def run() -> list[Table]:
+        # Beliefs grow with the square, and so do the seconds of most.
+        with _Progress(len(length_bench.TASKS) * sum(corridor**2 for corridor in corridors)) as progress:
+            return length_bench.measure_growth(corridors, lambda text, corridor: progress.begin(text, corridor**2))
+
+    return run
+
+
+_MEASURES = {"envs": _environments, "cores": _cores, "lengths": _lengths}
 
 
 class _Progress:

@@ -44,7 +44,7 @@ def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path
         ["--cores", *cores, "--ids", *ids, "--quick", "--out", str(out)] if named else ["--quick", "--out", str(out)]
     )
     assert main(arguments) == 0
-    facts, environments, acting, learning, memory, peak = tables(out).values()
+    facts, environments, acting, learning, memory, lengths, growth, peak = tables(out).values()
     assert {row["what"] for row in facts} == {
         "device",
         "processor",
@@ -65,8 +65,10 @@ def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path
     assert [row["core"] for row in uncounted] == ["rmt"]
     for row in uncounted:
         assert [row.pop(column) for column in ("GFLOP", "GFLOP/s", "% of matmul")] == ["nan"] * 3
-    for rows in (environments, acting, learning, memory, peak):
-        found = numbers(rows, skip=("environment", "core", "dropout", "where"))
+    assert [(row["task"], row["l_mem"]) for row in lengths[1::2]] == [("PassiveTMaze-v0", "4"), ("ActiveTMaze-v0", "5")]
+    assert [row["task"] for row in growth] == ["PassiveTMaze-v0", "ActiveTMaze-v0"]
+    for rows in (environments, acting, learning, memory, lengths, peak):
+        found = numbers(rows, skip=("environment", "core", "dropout", "task", "where"))
         assert len(found) >= len(rows)
         assert all(math.isfinite(number) and number > 0 for number in found)
     printed = capsys.readouterr()
