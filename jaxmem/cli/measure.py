@@ -114,6 +114,11 @@ def _print_table(console: Console, env_id: str, lengths: Lengths, spec: envs.Env
         table.add_row(text, str(length), "exact" if length.exact else "bounds", "" if claim is None else str(claim))
     table.add_row("m = max(m_R, m_T)", str(lengths.memory), "exact" if lengths.memory.exact else "bounds", "")
     console.print(table)
+    if lengths.blurred:
+        console.print(
+            f"note: discount {lengths.discount:g} leaves so little of the last steps that what hangs on them can pass for "
+            "rounding: with one closer to 1 lengths can be longer"
+        )
     if lengths.pomdp.sampled:
         console.print(
             f"random outcomes were found by {lengths.pomdp.sampled} draws each: those much rarer than "

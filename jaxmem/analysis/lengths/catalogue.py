@@ -76,8 +76,8 @@ ENTRIES = (
         "VisualMatch-v0",
         {"num_apples": 0, "max_frames": (2, 2, 9)},
         Claim("T", "T", "at most 18"),
-        "without apples and with shorter rooms; the colour is in the first two observations, the ways to the doors part six "
-        "steps after the second, and from there on an agent can tell by its way what it saw",
+        "without apples and with shorter rooms; the colour is in the first two observations, the ways to the doors "
+        "part six steps after the second, and from there on an agent can tell by its way what it saw",
     ),
     Entry("MemoryLength-v0", {"length": 20}, Claim("T", "T", "1"), _NOTES),
     Entry("UmbrellaLength-v0", {"length": 20, "distractors": 2}, Claim("1", "1", "T")),

@@ -23,6 +23,8 @@ from jaxmem.analysis.lengths.witness import CreditWitness, PairWitness, credit_w
 from jaxmem.config import ConfigError
 from jaxmem.envs.pomdp import FinitePOMDP
 
+# A hundred times the default tolerance.
+_BLURRED = 1e-8
 Task = FinitePOMDP | tuple[Any, Any] | str
 
 
@@ -94,6 +96,11 @@ class Lengths:
     beliefs: int
     graph: BeliefGraph = dataclasses.field(repr=False)
     values: Values = dataclasses.field(repr=False)
+
+    @property
+    def blurred(self) -> bool:
+        """Whether the discount makes the last steps so small that differences in them can pass for rounding."""
+        return self.discount ** (len(self.graph.layers) - 1) < _BLURRED
 
     @property
     def memory(self) -> Length:

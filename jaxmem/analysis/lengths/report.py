@@ -11,21 +11,34 @@ Written by `jaxmem measure --all`, discount {DISCOUNT}. `jaxmem measure ID` show
 number.
 
 Definitions are those of Ni et al. 2023 ([arXiv 2307.03864](https://arxiv.org/abs/2307.03864)). A memory length n counts
-the latest n observations and the n - 1 actions between them; the time is known.
-
-| column | what it is | how it is found |
-|---|---|---|
-| m_R, m_T | what expected rewards, and what next observations depend on, after any history of any actions | exact, over
-all pairs of beliefs | | l_value | what the optimal values of all actions depend on, after any history | exact |
-| l_mem | what the least demanding of all optimal policies acts on, where it gets; it may use idle actions as notes to
-itself | exact where the search over optimal policies ends, else bounds | | ties drawn | l_mem of the optimal policy
-that draws among all best actions, and so writes no notes | exact | | c | credit assignment: the first n at which a best
-action's n-step return is above all others', at its longest on the path of the optimal policy for which that is
-shortest; policies count that are optimal after every history | exact where two bounds meet, as they do without ties |
-
+the latest n observations and the n - 1 actions between them; the time is known. Rewards are no observations.
+"""
+_DEFINITIONS = (
+    ("column", "what it is", "how it is found"),
+    ("---", "---", "---"),
+    (
+        "m_R, m_T",
+        "what expected rewards, and what next observations, depend on, after any history of any actions",
+        "exact, over all pairs of beliefs",
+    ),
+    ("l_value", "what the optimal values of all actions depend on, after any history", "exact"),
+    (
+        "l_mem",
+        "what the least demanding of all optimal policies acts on, where it gets; it may use idle actions as notes to "
+        "itself",
+        "exact where the search over optimal policies ends, else bounds",
+    ),
+    ("ties drawn", "l_mem of the optimal policy that draws among all best actions, and so writes no notes", "exact"),
+    (
+        "c",
+        "credit assignment: the first n at which a best action's n-step return is above all others', at its longest on "
+        "the path of the optimal policy for which that is shortest, among those that are optimal after every history",
+        "exact where two bounds meet, as they do without ties",
+    ),
+)
+_THEOREM = """
 The theorem of the paper, l_mem <= l_value <= m = max(m_R, m_T), holds in every row; tests check it, and every column,
 on hundreds of random tasks against the definitions taken literally over all histories.
-
 """
 _COLUMNS = (
     "task",
@@ -44,7 +57,7 @@ _COLUMNS = (
 def page(results: Sequence[Result]) -> str:
     """The page, in Markdown."""
     measured = [result for result in results if result.lengths is not None]
-    lines = [_HEAD, "## Measured\n", _row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
+    lines = [_HEAD, *map(_row, _DEFINITIONS), _THEOREM, "## Measured\n", _row(_COLUMNS), _row(["---"] * len(_COLUMNS))]
     notes: list[str] = []
     for result in measured:
         mark = ""
