@@ -26,7 +26,11 @@ class Estimates:
 
 
 def estimate(
-    run_folder: RunFolder, episodes: int, windows: tuple[int, ...] | None, times: tuple[int, ...] | None, seed: int
+    run_folder: RunFolder,
+    episodes: int = 256,
+    windows: tuple[int, ...] | None = None,
+    times: tuple[int, ...] | None = None,
+    seed: int = 0,
 ) -> Estimates:
     """Estimate both lengths from the first seed of a trained run, at its latest checkpoint, from undiscounted returns.
 

@@ -65,6 +65,7 @@ def _parser() -> Parser:
         "--out", type=Path, help="where the picture goes (default: lengths-ID.png), or the page of --all"
     )
     parser.add_argument("--max-beliefs", type=count, default=500_000, help="give up above that many (default: 500000)")
+    parser.add_argument("--draws", type=count, default=16_384, help="of each random outcome that is not known (16384)")
     parser.add_argument("--file", type=Path, metavar="FILE.py", help="a Python file that registers the environment")
     parser.add_argument("--all", action="store_true", help="every environment of the registry, beside what is claimed")
     parser.add_argument("--run", type=Path, metavar="FOLDER", help="estimate the lengths from the agent of this run")
@@ -86,7 +87,7 @@ def _measure_one(console: Console, env_id: str, options: argparse.Namespace, fie
         raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
     chosen = set_fields(envs.options(env_id), fields, f"jaxmem measure {env_id}")
     env, params = chosen.make()
-    pomdp = envs.as_pomdp(env, params)
+    pomdp = envs.as_pomdp(env, params, draws=options.draws)
     lengths = measure(pomdp, options.discount, max_beliefs=options.max_beliefs)
     _print_table(console, env_id, lengths, chosen.spec())
     for name, title in NAMES.items():
@@ -116,8 +117,8 @@ def _print_table(console: Console, env_id: str, lengths: Lengths, spec: envs.Env
     console.print(table)
     if lengths.blurred:
         console.print(
-            f"note: discount {lengths.discount:g} leaves so little of the last steps that what hangs on them can pass for "
-            "rounding: with one closer to 1 lengths can be longer"
+            f"note: discount {lengths.discount:g} leaves so little of the last steps that what hangs on them can pass "
+            "for rounding: with one closer to 1 lengths can be longer"
         )
     if lengths.pomdp.sampled:
         console.print(
@@ -130,8 +131,7 @@ def _print_gaps(console: Console, lengths: Lengths) -> None:
     credit = lengths.credit_assignment.witness
     if not isinstance(credit, CreditWitness) or not credit.gap:
         return
-    best = np.isin(np.arange(len(credit.returns)), credit.best)
-    found = gaps(lengths.graph, credit.layer, credit.belief, best, _GAP_DISCOUNTS)
+    found = gaps(lengths, _GAP_DISCOUNTS)
     told = ", ".join(f"{gap:.3g} at {discount:g}" for gap, discount in zip(found, _GAP_DISCOUNTS, strict=True))
     console.print(f"\nwhat hangs on that action, by discount: {told}", markup=False)
 

@@ -9,7 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxmem.envs import registry
-from jaxmem.envs.pomdp import FinitePOMDP
+from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.options import (
     AutoencodeOptions,
     DelayedCatchOptions,
@@ -55,6 +55,7 @@ __all__ = [
     "ActiveTMazeOptions",
     "Autoencode",
     "AutoencodeOptions",
+    "Beginning",
     "CardsLayout",
     "DelayedCatch",
     "DelayedCatchLayout",
@@ -75,6 +76,7 @@ __all__ = [
     "MemoryLength",
     "MemoryLengthLayout",
     "MemoryLengthOptions",
+    "Outcome",
     "PassiveTMazeOptions",
     "RepeatFirst",
     "RepeatFirstOptions",

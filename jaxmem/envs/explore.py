@@ -19,9 +19,13 @@ _AT_ONCE = 2**15
 _MOST_PAIRS = 1024
 # A fraction is believed that lies within so many standard errors of what was counted.
 _STANDARD_ERRORS = 4.0
+# In order of preference: people write halves, thirds and decimals.
+_DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 50, 64, 100, *range(7, 1000))
+# From here on draws that are mostly different show a continuum.
+_ENOUGH_DRAWS = 1000
 
 
-def explore(env: Any, params: Any, *, draws: int = 4096, max_states: int = 200_000) -> FinitePOMDP:
+def explore(env: Any, params: Any, *, draws: int = 16_384, max_states: int = 200_000) -> FinitePOMDP:
     """Write out a gymnax environment as a finite task.
 
     What is certain is enumerated: whatever the traced `reset_env` or `step_env` does not use its key for is computed
@@ -49,6 +53,11 @@ def explore(env: Any, params: Any, *, draws: int = 4096, max_states: int = 200_0
         random_step = _grow(env, params, draws, builder, states, int(actions))
     except ConfigError as error:
         raise ConfigError(f"environment {env.name!r} cannot be written out: {error}") from error
+    except jax.errors.ConcretizationTypeError as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(
+            f"environment {env.name!r} cannot be written out, as it cannot be traced: {reason}"
+        ) from error
     return builder.build(draws if random_begin or random_step else 0)
 
 
@@ -66,7 +75,7 @@ def _begin(env: Any, params: Any, draws: int, builder: Builder) -> tuple[Any, bo
         obs, states = jax.device_get(jax.jit(jax.vmap(lambda key: env.reset_env(key, params)))(keys))
         chances = None
     _refuse_keys(states)
-    state_rows, seen = _rows(states), _first_leaf(obs)
+    state_rows, seen = _rows(states), _shown(obs, batch=1)
     if chances is None:
         first, counts = _count(np.concatenate([state_rows, _rows(obs)], axis=1))
         chances = _chances(counts, len(state_rows))
@@ -111,7 +120,7 @@ def _add(builder: Builder, pairs: Sequence[tuple[int, int]], rows: np.ndarray, f
     draws = reward.shape[1]
     after_rows = _rows(after, batch=2)
     everything = np.concatenate([after_rows, _rows(obs, batch=2), _rows((reward, ended), batch=2)], axis=2)
-    seen, chosen, new = _first_leaf(obs), [], set()
+    seen, chosen, new = _shown(obs, batch=2), [], set()
     for pair, (state, action) in enumerate(pairs):
         first, counts = ([0], [1]) if draws == 1 else _count(everything[pair])
         outcomes = []
@@ -178,9 +187,9 @@ def _bytes(leaf: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(plain.astype(leaf.dtype)).view(np.uint8)
 
 
-def _first_leaf(obs: Any) -> np.ndarray:
+def _shown(obs: Any, batch: int) -> np.ndarray:
     """Observations that are arrays as they are; trees of them as bytes."""
-    return obs if isinstance(obs, np.ndarray) else _rows(obs)
+    return obs if isinstance(obs, np.ndarray) else _rows(obs, batch)
 
 
 def _count(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +201,13 @@ def _count(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chances(counts: Sequence[int] | np.ndarray, draws: int) -> list[float]:
-    """Probabilities of what was counted: the simplest fractions that agree with it, where they add up to 1."""
+    """Probabilities of what was counted: the simplest fractions that agree with it, where they add up to 1.
+
+    Raises:
+        ConfigError: for so many different outcomes that there must be far more.
+    """
+    if draws >= _ENOUGH_DRAWS and len(counts) > draws / 2:
+        raise ConfigError(f"{draws} draws gave {len(counts)} different outcomes; allowed is a finite task")
     fractions = [_simplest(int(count), draws) for count in counts]
     if sum(fractions) == 1:
         return [float(fraction) for fraction in fractions]
@@ -202,7 +217,7 @@ def _chances(counts: Sequence[int] | np.ndarray, draws: int) -> list[float]:
 def _simplest(count: int, draws: int) -> Fraction:
     share = count / draws
     error = _STANDARD_ERRORS * math.sqrt(share * (1 - share) / draws)
-    for denominator in range(1, draws + 1):
+    for denominator in _DENOMINATORS:
         candidate = Fraction(round(share * denominator), denominator)
         if abs(candidate - share) <= error and candidate > 0:
             return candidate

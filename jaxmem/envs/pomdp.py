@@ -198,7 +198,16 @@ class Builder:
         return found
 
     def add(self, state: Hashable, action: int, outcomes: Sequence[Outcome]) -> list[Hashable]:
-        """Add the outcomes of an action in a state that is known; the states that are new and go on."""
+        """Add the outcomes of an action in a state that is known; the states that are new and go on.
+
+        Raises:
+            ConfigError: outcomes whose probabilities do not add up to 1, or too many states.
+        """
+        total = sum(outcome.probability for outcome in outcomes)
+        if abs(total - 1) >= _SUM:
+            raise ConfigError(
+                f"probabilities of action {action} in state {_short(state)} add up to {total:.9g}: allowed is 1"
+            )
         found, rows = [], []
         for outcome in outcomes:
             # Where an episode has ended nothing depends on the state any more: the one before stands for it.
@@ -247,10 +256,21 @@ class Builder:
 
     def _observation(self, value: Any) -> int:
         key = (value.shape, value.dtype.str, value.tobytes()) if isinstance(value, np.ndarray) else value
-        if key not in self._seen:
+        try:
+            known = key in self._seen
+        except TypeError:
+            raise ConfigError(
+                f"observation {_short(value)} is a {type(value).__name__}: allowed are arrays and what can be hashed"
+            ) from None
+        if not known:
             self._seen[key] = len(self._values)
             self._values.append(value)
         return self._seen[key]
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _check(holds: bool, name: str, allowed: str) -> None:

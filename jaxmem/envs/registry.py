@@ -162,7 +162,7 @@ def episode_metrics(env: Any) -> tuple[str, ...]:
     return names
 
 
-def as_pomdp(env: Any, params: Any, *, draws: int = 4096, max_states: int = 200_000) -> FinitePOMDP:
+def as_pomdp(env: Any, params: Any, *, draws: int = 16_384, max_states: int = 200_000) -> FinitePOMDP:
     """The environment with every state, outcome and probability written out.
 
     `env.as_pomdp(params)` where the environment has it, else what `jaxmem.envs.explore` finds by trying.

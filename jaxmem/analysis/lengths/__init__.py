@@ -4,14 +4,16 @@ from jaxmem.analysis.lengths.histories import History
 from jaxmem.analysis.lengths.measure import Length, Lengths, gaps, measure
 from jaxmem.analysis.lengths.replay import Replayed, replay
 from jaxmem.analysis.lengths.witness import CreditWitness, PairWitness
-from jaxmem.envs.pomdp import FinitePOMDP
+from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 
 __all__ = [
+    "Beginning",
     "CreditWitness",
     "FinitePOMDP",
     "History",
     "Length",
     "Lengths",
+    "Outcome",
     "PairWitness",
     "Replayed",
     "gaps",

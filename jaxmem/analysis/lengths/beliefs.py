@@ -130,7 +130,7 @@ def _expand(
     reward = np.bincount(pair, chance * pomdp.reward[outcome], minlength=count * actions).reshape(count, actions)
 
     ended = pomdp.ended[outcome] | last
-    percept = 2 * pomdp.observation[outcome] + pomdp.ended[outcome]
+    percept = 2 * pomdp.observation[outcome] + ended
     state = np.where(ended, NONE, pomdp.next_state[outcome])
     order = np.lexsort((state, percept, pair))
     pair, percept, state, chance = pair[order], percept[order], state[order], chance[order]

@@ -30,7 +30,7 @@ def draw_lengths(lengths: Lengths, path: Path, title: str = "") -> None:
     assert isinstance(credit, CreditWitness)
     _draw_returns(panels[0], lengths, credit)
     _draw_errors(panels[1], lengths)
-    _draw_gaps(panels[2], lengths, credit)
+    _draw_gaps(panels[2], lengths)
     for axes in panels:
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
@@ -63,11 +63,10 @@ def _draw_errors(axes: Axes, lengths: Lengths) -> None:
     axes.set(xlabel="observations n that are seen", ylabel="error of action values", title="memory")
 
 
-def _draw_gaps(axes: Axes, lengths: Lengths, credit: CreditWitness) -> None:
+def _draw_gaps(axes: Axes, lengths: Lengths) -> None:
     spans = np.geomspace(5, max(50, 20 * lengths.horizon), _POINTS)
     discounts = (1 - 1 / spans).tolist()
-    best = np.isin(np.arange(len(credit.returns)), credit.best)
-    found = gaps(lengths.graph, credit.layer, credit.belief, best, discounts)
+    found = gaps(lengths, discounts)
     axes.plot(spans, found, marker=".", color="C0", label="by discount")
     if lengths.discount < 1:
         axes.axvline(1 / (1 - lengths.discount), color="C1", linestyle="--", label=f"discount {lengths.discount:g}")

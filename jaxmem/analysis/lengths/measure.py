@@ -1,6 +1,7 @@
 """Memory lengths and credit-assignment length of a task, with the histories that show why."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Lengths:
     compared that end at the same step: the time is known.
 
     Attributes:
-        horizon: T, the most steps of an episode.
+        horizon: T, the most steps that an episode can take.
         discount: gamma of what is maximised.
         reward_memory: m_R, what the expected reward of any action depends on, after any history.
         transition_memory: m_T, what the next observation (and whether there is one) depends on, after any history. What
@@ -96,6 +97,14 @@ class Lengths:
     beliefs: int
     graph: BeliefGraph = dataclasses.field(repr=False)
     values: Values = dataclasses.field(repr=False)
+
+    def __str__(self) -> str:
+        told = [f"T {self.horizon}, discount {self.discount:g}, {self.beliefs} beliefs, best return {self.value:.6g}"]
+        for field in dataclasses.fields(self):
+            length = getattr(self, field.name)
+            if isinstance(length, Length):
+                told.append(f"{field.name} {length}{'' if length.exact else ' (bounds)'}")
+        return "\n".join([*told, f"memory {self.memory}"])
 
     @property
     def blurred(self) -> bool:
@@ -150,7 +159,7 @@ def measure(
     uniform = _pair_length(graph, values, "policy", max_pairs)
     credit = credit_length(graph, values)
     return Lengths(
-        horizon=pomdp.horizon,
+        horizon=len(graph.layers),
         discount=discount,
         reward_memory=_pair_length(graph, values, "reward", max_pairs),
         transition_memory=_pair_length(graph, values, "percept", max_pairs),
@@ -168,12 +177,18 @@ def measure(
 
 def as_pomdp(task: Task, **options: Any) -> FinitePOMDP:
     """The finite task that is meant; raises `ConfigError` where there is none."""
+    if isinstance(task, str):
+        return envs.as_pomdp(*envs.make(task, **options))
+    if options:
+        raise ConfigError(f"unknown option {next(iter(options))!r}: options of an environment need its id as the task")
     if isinstance(task, FinitePOMDP):
-        if options:
-            raise ConfigError(f"option {next(iter(options))!r} is for an environment's id: a finite task has none")
         return task
-    env, params = envs.make(task, **options) if isinstance(task, str) else task
-    return envs.as_pomdp(env, params)
+    if isinstance(task, tuple) and len(task) == 2:
+        return envs.as_pomdp(*task)
+    raise ConfigError(
+        f"the task is a {type(task).__name__}: allowed are a FinitePOMDP, a pair of environment and params, and the "
+        "id of an environment"
+    )
 
 
 def _pair_length(graph: BeliefGraph, values: Values, kind: str, max_pairs: int) -> Length:
@@ -205,22 +220,24 @@ def _policy_length(graph: BeliefGraph, values: Values, uniform: Length, budget: 
     return Length(found.low, found.high, window_witness(graph, values, found.policy))
 
 
-def gaps(graph: BeliefGraph, layer: int, belief: int, best: np.ndarray, discounts: list[float]) -> list[float]:
-    """What hangs on one decision, for several discounts: the best value less that of the best other action.
+def gaps(lengths: Lengths, discounts: Sequence[float]) -> list[float]:
+    """What hangs on the decision whose credit assignment takes longest, for several discounts.
 
-    The actions that count as best are given, so that the gap is negative where a discount makes another one better.
+    That is the value of what is best there, less that of the best other action; acting optimally afterwards. What is
+    best is so for the discount that the lengths were measured with, so that the gap is negative where another discount
+    makes another action better. All are 0 where every action is as good.
 
     Args:
-        graph: all beliefs.
-        layer: the decision's, from 0.
-        belief: its number there.
-        best: bool [A].
+        lengths: what was measured.
         discounts: gammas.
     """
+    witness = lengths.credit_assignment.witness
+    assert isinstance(witness, CreditWitness)
+    best = np.isin(np.arange(len(witness.returns)), witness.best)
     if best.all():
         return [0.0 for _ in discounts]
     found = []
     for discount in discounts:
-        q = solve(graph, discount, 0.0).q[layer][belief]
+        q = solve(lengths.graph, discount, 0.0).q[witness.layer][witness.belief]
         found.append(float(q[best].max() - q[~best].max()))
     return found

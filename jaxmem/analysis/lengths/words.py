@@ -7,6 +7,7 @@ import numpy as np
 from jaxmem.analysis.lengths.histories import History
 from jaxmem.analysis.lengths.measure import Length, Lengths
 from jaxmem.analysis.lengths.witness import CreditWitness, PairWitness
+from jaxmem.config import lookup
 
 # Larger observations are called by their number.
 _MOST_SHOWN = 8
@@ -29,7 +30,11 @@ def explain(lengths: Lengths, name: str) -> list[str]:
     Args:
         lengths: what was measured.
         name: one of `NAMES`.
+
+    Raises:
+        ConfigError: for another name.
     """
+    lookup(NAMES, name, "length")
     witness = getattr(lengths, name).witness
     if isinstance(witness, PairWitness):
         return _explain_pair(lengths, witness)

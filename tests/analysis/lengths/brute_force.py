@@ -45,8 +45,8 @@ class Brute:
             for row in range(begin, end):
                 chance = weight * p.probability[row] / total
                 reward += chance * p.reward[row]
-                key = int(p.observation[row]), bool(p.ended[row])
-                goes_on = not (key[1] or last)
+                key = int(p.observation[row]), bool(p.ended[row]) or last
+                goes_on = not key[1]
                 longer = (*h, a, key[0]) if goes_on else None
                 seen[key] = (seen.get(key, (0.0,))[0] + chance, longer)
                 if goes_on:
