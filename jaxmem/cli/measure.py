@@ -46,6 +46,7 @@ def main(arguments: list[str]) -> int:
     if options.all:
         return _measure_all(console, options.out)
     if options.run:
+        _check_picture(options.out)
         from jaxmem.cli.estimate import print_estimates
 
         return print_estimates(console, options)
@@ -81,10 +82,14 @@ def _check_folder(path: Path | None) -> None:
         raise ConfigError(f"--out is {str(path)!r}: allowed is a file in a folder that exists")
 
 
+def _check_picture(path: Path | None) -> None:
+    if path is not None and path.suffix not in (".png", ".pdf", ".svg"):
+        raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
+
+
 def _measure_one(console: Console, env_id: str, options: argparse.Namespace, fields: list[str]) -> int:
     path = options.out or Path(f"lengths-{env_id.replace('/', '_')}.png")
-    if path.suffix not in (".png", ".pdf", ".svg"):
-        raise ConfigError(f"--out is {str(path)!r}: allowed are files that end in .png, .pdf or .svg")
+    _check_picture(path)
     chosen = set_fields(envs.options(env_id), fields, f"jaxmem measure {env_id}")
     env, params = chosen.make()
     pomdp = envs.as_pomdp(env, params, draws=options.draws)

@@ -154,6 +154,8 @@ class FinitePOMDP:
         )
         if transition.ndim != 3:
             raise ConfigError(f"transition has shape {transition.shape}: allowed is [states, actions, states]")
+        if seen.ndim != 2:
+            raise ConfigError(f"observation has shape {seen.shape}: allowed is [states, observations]")
         states, actions = transition.shape[:2]
         first = seen if first_observation is None else np.asarray(first_observation, np.float64)
         shapes = {
@@ -189,12 +191,18 @@ class Builder:
         self._rows: dict[tuple[int, int], list[tuple[float, int, int, float, bool]]] = {}
 
     def begin(self, ways: Sequence[Beginning]) -> list[Hashable]:
-        """Add the ways in which an episode can begin; the states that are new."""
+        """Add the ways in which an episode can begin; the states that are new.
+
+        Raises:
+            ConfigError: there is none, or too many states.
+        """
         found = []
         for way in ways:
             number, is_new = self._state(way.state)
             found += [way.state] * is_new
             self._begin.append((way.probability, number, self._observation(way.observation)))
+        if not self._begin:
+            raise ConfigError("a task has no beginning: allowed is at least one of a probability above 0")
         return found
 
     def add(self, state: Hashable, action: int, outcomes: Sequence[Outcome]) -> list[Hashable]:
@@ -255,7 +263,11 @@ class Builder:
         return len(self._states) - 1, True
 
     def _observation(self, value: Any) -> int:
-        key = (value.shape, value.dtype.str, value.tobytes()) if isinstance(value, np.ndarray) else value
+        key = value
+        if isinstance(value, np.ndarray):
+            # 0.0 and -0.0 are the same number.
+            plain = value + 0.0 if np.issubdtype(value.dtype, np.floating) else value
+            key = (value.shape, value.dtype.str, plain.tobytes())
         try:
             known = key in self._seen
         except TypeError:

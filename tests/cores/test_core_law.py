@@ -16,7 +16,11 @@ def close(a, b):
     np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=0, atol=1e-5)
 
 
-@pytest.mark.parametrize("case", CASES)
+# Their parts are in other cases too, and they take the longest to compile.
+SLOW = ("gtrxl-deep", "rmt-control")
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES])
 def test_law(case):
     core, params = build(case, TIME)
     cores.check_law(core, remembers=case in REMEMBERING, params=params)

@@ -36,7 +36,14 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@each_notebook
+# What it runs is much like the files of docs/extending.md, which are always run.
+SLOW = "02_bring_your_own_core"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=[pytest.mark.slow] * (path.stem == SLOW), id=path.stem) for path in NOTEBOOKS],
+)
 def test_notebook_runs(tmp_path, monkeypatch, path):
     for name in ("IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
         monkeypatch.setenv(name, str(tmp_path / name))

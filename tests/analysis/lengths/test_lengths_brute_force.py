@@ -33,7 +33,7 @@ def random_task(seed):
     return FinitePOMDP.from_rules(begin, step, 2, int(horizon))
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 0.5]))
 def test_engine_agrees_with_the_definitions_and_the_theorem_holds(seed, discount):
     task = random_task(seed)
