@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from jaxmem import envs
 from jaxmem.analysis.lengths import catalogue, gaps, measure
@@ -22,6 +23,8 @@ from jaxmem.analysis.lengths.words import NAMES, explain
 from jaxmem.cli.arguments import Parser, count, natural, set_fields, split_name
 from jaxmem.config import ConfigError
 
+# What depends on values, and so on the discount.
+_BLURRED = ("value_memory", "policy_memory", "policy_memory_uniform", "credit_assignment")
 _GAP_DISCOUNTS = [0.9, 0.99, 0.999, 1.0]
 
 
@@ -61,7 +64,7 @@ def _parser() -> Parser:
         "jaxmem measure --all [--out FILE.md] | jaxmem measure --run FOLDER [--out FILE.png]"
     )
     parser.epilog = "`jaxmem measure ID --help` lists the environment's options, such as --length 20."
-    parser.add_argument("--discount", type=float, default=0.99, help="gamma, above 0 and at most 1 (default: 0.99)")
+    parser.add_argument("--discount", type=_discount, default=0.99, help="gamma, above 0 and at most 1 (default: 0.99)")
     parser.add_argument(
         "--out", type=Path, help="where the picture goes (default: lengths-ID.png), or the page of --all"
     )
@@ -75,6 +78,16 @@ def _parser() -> Parser:
     parser.add_argument("--times", type=natural, nargs="+", help="with --run: steps at which actions are compared")
     parser.add_argument("--seed", type=natural, default=0, help="with --run: randomness of episodes (default: 0)")
     return parser
+
+
+def _discount(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, and at most 1")
+    return value
 
 
 def _check_folder(path: Path | None) -> None:
@@ -111,13 +124,15 @@ def _print_table(console: Console, env_id: str, lengths: Lengths, spec: envs.Env
         f"{env_id}: T = {lengths.horizon}, discount {lengths.discount:g}, best return {lengths.value:.4g}; "
         f"{lengths.pomdp.num_states} states, {lengths.beliefs} beliefs"
     )
-    table = Table(title=title, title_justify="left")
+    # As text, since an id may look like markup.
+    table = Table(title=Text(title), title_justify="left")
     for column in ("length", "measured", "", "stated"):
         table.add_column(column)
     stated = {"policy_memory": spec.memory_length, "credit_assignment": spec.credit_length}
     for name, text in NAMES.items():
         length, claim = getattr(lengths, name), stated.get(name)
-        table.add_row(text, str(length), "exact" if length.exact else "bounds", "" if claim is None else str(claim))
+        how = "bounds" if not length.exact else "blurred" if lengths.blurred and name in _BLURRED else "exact"
+        table.add_row(text, str(length), how, "" if claim is None else str(claim))
     table.add_row("m = max(m_R, m_T)", str(lengths.memory), "exact" if lengths.memory.exact else "bounds", "")
     console.print(table)
     if lengths.blurred:
@@ -150,12 +165,12 @@ def _print_replay(console: Console, env: Any, params: Any, lengths: Lengths) -> 
             histories += [witness.first, witness.second]
         elif isinstance(witness, CreditWitness):
             histories.append(witness.history)
-    if not all(isinstance(seen, np.ndarray) for history in histories for seen in history.observations):
+    if not all(isinstance(seen, np.ndarray | np.generic) for history in histories for seen in history.observations):
         return
     found = replay(env, params, histories, [-1] * len(histories))
     met = sum(one.met > 0 for one in found)
     how = "every layout" if hasattr(env, "layouts") else f"{found[0].episodes} random episodes"
-    console.print(f"replayed in the environment ({how}): {met} of {len(found)} of these histories happen")
+    console.print(f"replayed in the environment ({how}): {met} of {len(found)} of these histories were met")
 
 
 def _measure_all(console: Console, path: Path | None) -> int:

@@ -3,7 +3,6 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import Any
 
 import jax
@@ -19,8 +18,7 @@ _AT_ONCE = 2**15
 _MOST_PAIRS = 1024
 # A fraction is believed that lies within so many standard errors of what was counted.
 _STANDARD_ERRORS = 4.0
-# In order of preference: people write halves, thirds and decimals.
-_DENOMINATORS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 25, 32, 50, 64, 100, *range(7, 1000))
+_DENOMINATORS = range(1, 101)
 # From here on draws that are mostly different show a continuum.
 _ENOUGH_DRAWS = 1000
 
@@ -31,8 +29,8 @@ def explore(env: Any, params: Any, *, draws: int = 16_384, max_states: int = 200
     What is certain is enumerated: whatever the traced `reset_env` or `step_env` does not use its key for is computed
     once for each state and action, and an environment with `layouts(params)` begins in each of its layouts. What is
     random is drawn `draws` times for each state and action. An outcome that is rarer than about `3 / draws` can then be
-    missed, and probabilities are replaced by the simplest fractions that agree with what was counted (within 4 standard
-    errors), where those add up to 1. `FinitePOMDP.sampled` says so.
+    missed, and probabilities are replaced by the simplest fractions of one denominator up to 100 that agree with what
+    was counted (within 4 standard errors), where those add up to 1. `FinitePOMDP.sampled` says so.
 
     Args:
         env: a gymnax environment with discrete actions.
@@ -66,8 +64,7 @@ def _begin(env: Any, params: Any, draws: int, builder: Builder) -> tuple[Any, bo
     drawn = False
     if hasattr(env, "layouts"):
         chances, layouts = zip(*env.layouts(params), strict=True)
-        obs, states = jax.device_get([env.reset_to(layout, params) for layout in layouts]), None
-        obs, states = (jax.tree.map(lambda *leaves: np.stack(leaves), *part) for part in zip(*obs, strict=True))
+        obs, states = jax.device_get(begin_all(env, params, layouts))
     else:
         drawn = _uses_key(lambda key: env.reset_env(key, params))
         keys = jax.random.split(jax.random.key(0), draws if drawn else 1)
@@ -75,7 +72,7 @@ def _begin(env: Any, params: Any, draws: int, builder: Builder) -> tuple[Any, bo
         obs, states = jax.device_get(jax.jit(jax.vmap(lambda key: env.reset_env(key, params)))(keys))
         chances = None
     _refuse_keys(states)
-    state_rows, seen = _rows(states), _shown(obs, batch=1)
+    state_rows, seen = _rows(states), shown(obs, batch=1)
     if chances is None:
         first, counts = _count(np.concatenate([state_rows, _rows(obs)], axis=1))
         chances = _chances(counts, len(state_rows))
@@ -85,6 +82,12 @@ def _begin(env: Any, params: Any, draws: int, builder: Builder) -> tuple[Any, bo
         [Beginning(chance, state_rows[row].tobytes(), seen[row]) for chance, row in zip(chances, first, strict=True)]
     )
     return _take(states, state_rows, found), drawn
+
+
+def begin_all(env: Any, params: Any, layouts: Sequence[Any]) -> tuple[Any, Any]:
+    """Episodes from several layouts: observations and states, stacked."""
+    stacked = jax.tree.map(lambda *leaves: jnp.stack([jnp.asarray(leaf) for leaf in leaves]), *layouts)
+    return jax.jit(jax.vmap(lambda layout: env.reset_to(layout, params)))(stacked)
 
 
 def _grow(env: Any, params: Any, draws: int, builder: Builder, states: Any, actions: int) -> bool:
@@ -120,7 +123,7 @@ def _add(builder: Builder, pairs: Sequence[tuple[int, int]], rows: np.ndarray, f
     draws = reward.shape[1]
     after_rows = _rows(after, batch=2)
     everything = np.concatenate([after_rows, _rows(obs, batch=2), _rows((reward, ended), batch=2)], axis=2)
-    seen, chosen, new = _shown(obs, batch=2), [], set()
+    seen, chosen, new = shown(obs, batch=2), [], set()
     for pair, (state, action) in enumerate(pairs):
         first, counts = ([0], [1]) if draws == 1 else _count(everything[pair])
         outcomes = []
@@ -187,8 +190,8 @@ def _bytes(leaf: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(plain.astype(leaf.dtype)).view(np.uint8)
 
 
-def _shown(obs: Any, batch: int) -> np.ndarray:
-    """Observations that are arrays as they are; trees of them as bytes."""
+def shown(obs: Any, batch: int) -> np.ndarray:
+    """Observations [*batch, ...] as a finite task has them: arrays as they are, trees of them as bytes."""
     return obs if isinstance(obs, np.ndarray) else _rows(obs, batch)
 
 
@@ -201,27 +204,21 @@ def _count(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chances(counts: Sequence[int] | np.ndarray, draws: int) -> list[float]:
-    """Probabilities of what was counted: the simplest fractions that agree with it, where they add up to 1.
+    """Probabilities of what was counted: fractions of the least common denominator up to 100 that agree with it, if
+    any.
 
     Raises:
         ConfigError: for so many different outcomes that there must be far more.
     """
     if draws >= _ENOUGH_DRAWS and len(counts) > draws / 2:
         raise ConfigError(f"{draws} draws gave {len(counts)} different outcomes; allowed is a finite task")
-    fractions = [_simplest(int(count), draws) for count in counts]
-    if sum(fractions) == 1:
-        return [float(fraction) for fraction in fractions]
-    return [int(count) / draws for count in counts]
-
-
-def _simplest(count: int, draws: int) -> Fraction:
-    share = count / draws
-    error = _STANDARD_ERRORS * math.sqrt(share * (1 - share) / draws)
+    shares = np.asarray(counts) / draws
+    errors = _STANDARD_ERRORS * np.sqrt(shares * (1 - shares) / draws)
     for denominator in _DENOMINATORS:
-        candidate = Fraction(round(share * denominator), denominator)
-        if abs(candidate - share) <= error and candidate > 0:
-            return candidate
-    return Fraction(count, draws)
+        parts = np.rint(shares * denominator)
+        if parts.min() > 0 and parts.sum() == denominator and np.all(abs(parts / denominator - shares) <= errors):
+            return (parts / denominator).tolist()
+    return shares.tolist()
 
 
 def _take(states: Any, rows: np.ndarray, keys: Sequence[Any]) -> Any:

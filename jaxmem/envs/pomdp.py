@@ -121,13 +121,13 @@ class FinitePOMDP:
             ConfigError: more states than that, or probabilities that do not add up to 1.
         """
         builder = Builder(num_actions, horizon, max_states)
-        begin = [Beginning(*item) for item in initial if item[0] > 0]
+        begin = [Beginning(*item) for item in initial if item[0] != 0]
         frontier = builder.begin(begin)
         for _ in range(horizon):
             reached: list[Hashable] = []
             for state in frontier:
                 for action in range(num_actions):
-                    outcomes = [Outcome(*item) for item in step(state, action) if item[0] > 0]
+                    outcomes = [Outcome(*item) for item in step(state, action) if item[0] != 0]
                     reached += builder.add(state, action, outcomes)
             frontier = reached
         return builder.build()
@@ -212,7 +212,7 @@ class Builder:
             ConfigError: outcomes whose probabilities do not add up to 1, or too many states.
         """
         total = sum(outcome.probability for outcome in outcomes)
-        if abs(total - 1) >= _SUM:
+        if not abs(total - 1) < _SUM:
             raise ConfigError(
                 f"probabilities of action {action} in state {_short(state)} add up to {total:.9g}: allowed is 1"
             )

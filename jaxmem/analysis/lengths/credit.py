@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from jaxmem.analysis.lengths.beliefs import NONE, BeliefGraph, Layer
-from jaxmem.analysis.lengths.histories import children
-from jaxmem.analysis.lengths.values import Values, follow
+from jaxmem.analysis.lengths.beliefs import BeliefGraph, Layer
+from jaxmem.analysis.lengths.histories import steps_to
+from jaxmem.analysis.lengths.values import Values, follow, reachable
 
 _NOTHING = np.zeros((0, 0, 0))
 
@@ -75,21 +75,27 @@ def credit_length(graph: BeliefGraph, values: Values) -> Credit:
     """
     layers = list(_backwards(graph, values, without=True))[::-1]
     low = int(layers[0].path_least.max())
-    belief = int(np.argmax(layers[0].path))
-    high = int(layers[0].path[belief])
-    steps = [next((seen, NONE) for at, seen, _, _ in graph.layers[0].arrived.tolist() if at == belief)]
-    number = 0
-    while layers[number].first[belief] < high:
-        action = int(layers[number].action[belief])
-        after = children(graph, number, belief, action)
-        percept, belief = max(after, key=lambda item: layers[number + 1].path[item[1]])
-        steps.append((percept, action))
-        number += 1
+    high = int(layers[0].path.max())
+    taken = [np.eye(graph.pomdp.num_actions, dtype=bool)[layer.action] for layer in layers]
+    met = reachable(graph, taken)
+    number, belief = _longest(layers, values, met, high)
+    steps = steps_to(graph, number, belief, None, taken, met)
     depth = len(graph.layers) - number
     for back, layer in enumerate(_backwards(graph, values, without=False), start=1):
         if back == depth:
             return Credit(low, high, number, belief, steps, values.best[number][belief], layer.returns[belief])
     raise AssertionError("every layer is passed on the way back")
+
+
+def _longest(layers: list[_Returns], values: Values, met: list[np.ndarray], high: int) -> tuple[int, int]:
+    """The first belief of a policy's path where c is `high`, and some action is not best if there is such a one."""
+    of_high = [here & (layer.first == high) for layer, here in zip(layers, met, strict=True)]
+    decisive = [found & ~best.all(axis=1) for found, best in zip(of_high, values.best, strict=True)]
+    for found in (decisive, of_high):
+        for number, beliefs in enumerate(found):
+            if beliefs.any():
+                return number, int(np.argmax(beliefs))
+    raise AssertionError("the longest is somewhere on the path")
 
 
 def _backwards(graph: BeliefGraph, values: Values, without: bool) -> Iterator[_Returns]:

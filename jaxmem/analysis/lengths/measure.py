@@ -125,7 +125,7 @@ def measure(
     tolerance: float = 1e-10,
     max_beliefs: int = 500_000,
     max_pairs: int = 20_000_000,
-    search_budget: int = 300_000,
+    search_budget: int = 1_000_000,
     **options: Any,
 ) -> Lengths:
     """Measure a finite task.

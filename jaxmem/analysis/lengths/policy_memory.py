@@ -47,7 +47,7 @@ class _Spent(Exception):
     """The search has taken as many steps as it may."""
 
 
-def search(graph: BeliefGraph, values: Values, enough: int, budget: int = 300_000) -> Search:
+def search(graph: BeliefGraph, values: Values, enough: int, budget: int = 1_000_000) -> Search:
     """The smallest window on which some policy can act and be optimal.
 
     Optimal means: of the highest value from the beginning of an episode on. What a policy would do where it never gets
@@ -63,33 +63,27 @@ def search(graph: BeliefGraph, values: Values, enough: int, budget: int = 300_00
         graph: all beliefs.
         values: their optimal values.
         enough: a window that is known to suffice.
-        budget: beliefs and windows looked at, for each size that is tried.
+        budget: beliefs, and observations and actions in windows, that are looked at for each size that is tried.
     """
     low, high, policy = 0, enough, None
-    proven, undecided = 0, enough
-    # Most often nothing smaller will do: that is tried first.
-    trial = enough - 1
-    while low < high:
+    # Most often nothing smaller than what suffices will do. If it does, small windows come next, which leave little to
+    # choose and are decided fast, in doubling steps, and then what lies between.
+    trial, doubled = enough - 1, 0
+    undecided: set[int] = set()
+    while low < high and trial not in undecided:
         try:
             found = _find(graph, values, trial, budget)
         except _Spent:
-            low, undecided = trial + 1, min(undecided, trial)
+            undecided.add(trial)
         else:
             if found is None:
-                low = proven = trial + 1
+                low = trial + 1
             else:
                 high, policy = trial, found
-        trial = (low + high) // 2
-    # Smaller windows leave less to choose, so that some may be decided although a larger one could not be.
-    while proven < min(high, undecided):
-        try:
-            found = _find(graph, values, proven, budget)
-        except _Spent:
-            break
-        if found is not None:
-            return Search(proven, proven, found)
-        proven += 1
-    return Search(proven, high, policy)
+        while doubled < low:
+            doubled = max(1, 2 * doubled)
+        trial = doubled if doubled < high else (low + high) // 2
+    return Search(low, high, policy)
 
 
 def _find(graph: BeliefGraph, values: Values, size: int, budget: int) -> WindowPolicy | None:
@@ -107,7 +101,7 @@ def _find(graph: BeliefGraph, values: Values, size: int, budget: int) -> WindowP
             failed.add((layer, stack.pop().key))
             continue
         groups = _after(graph, layer, stack[-1].groups, actions, size)
-        spent += 1 + sum(len(beliefs) for beliefs in groups.values())
+        spent += sum(len(beliefs) + len(window) for window, beliefs in groups.items())
         if spent > budget:
             raise _Spent
         if not groups:

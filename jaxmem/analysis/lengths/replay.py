@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.analysis.lengths.histories import History
+from jaxmem.envs.explore import begin_all, shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +57,7 @@ def replay(
     if layouts is None:
         obs, states = jax.vmap(lambda key: env.reset_env(key, params))(jax.random.split(reset_key, episodes))
     else:
-        begun = [env.reset_to(layout, params) for layout in layouts]
-        obs, states = (jax.tree.map(lambda *leaves: jnp.stack(leaves), *part) for part in zip(*begun, strict=True))
+        obs, states = begin_all(env, params, layouts)
     count = len(jax.tree.leaves(obs)[0])
     steps = max(len(history.observations) for history in histories)
     # All in one program: shorter ones go on with action 0, which nobody looks at.
@@ -78,7 +78,8 @@ def replay(
     seen, rewards = jax.jit(jax.vmap(over_episodes, (0, None, None)))(
         jnp.asarray(plans), states, jax.random.split(step_key, count)
     )
-    first, seen, rewards = np.asarray(obs), np.asarray(seen), np.asarray(rewards, np.float64)
+    first, seen = shown(jax.device_get(obs), batch=1), shown(jax.device_get(seen), batch=3)
+    rewards = np.asarray(rewards, np.float64)
     return [
         _compare(history, first, seen[row], rewards[row], asked=actions[row] >= 0)
         for row, history in enumerate(histories)

@@ -50,7 +50,8 @@ def _explain_pair(lengths: Lengths, witness: PairWitness) -> list[str]:
         "value": f"action {witness.action} is worth {{}}",
         "policy": "the policy takes {}",
     }[witness.kind]
-    end = "nothing" if witness.shared == 0 else f"the last {_count(witness.shared, 'observation')}"
+    last = "the last observation" if witness.shared == 1 else f"the last {witness.shared} observations"
+    end = last if witness.shared else "nothing"
     lines = [f"share {end}:"]
     for one, consequence in zip((witness.first, witness.second), witness.consequences, strict=True):
         said = what.format(_consequence(lengths, witness.kind, consequence))

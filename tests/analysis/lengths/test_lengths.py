@@ -19,7 +19,7 @@ def written_out(env_id, **options):
 
 @cache
 def measured(env_id, discount=0.99, **options):
-    return measure(written_out(env_id, **options), discount)
+    return measure(written_out(env_id, **options), discount, search_budget=100_000)
 
 
 def row(lengths):
