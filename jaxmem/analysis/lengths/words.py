@@ -13,6 +13,8 @@ from jaxmem.config import lookup
 _MOST_SHOWN = 8
 # Steps in a row that are the same and are told once.
 _RUN = 3
+# Of many different steps only those at either end are told.
+_ENDS = 5
 
 NAMES = {
     "reward_memory": "reward memory m_R",
@@ -100,6 +102,7 @@ def _history(lengths: Lengths, history: History, shared: int) -> str:
 
 
 def _runs(steps: list[str]) -> str:
+    """Steps in words: equal ones once, and of many only the first and the last."""
     told, index = [], 0
     while index < len(steps):
         end = index
@@ -108,6 +111,8 @@ def _runs(steps: list[str]) -> str:
         count = end - index
         told += [f"({steps[index]}) x{count}"] if count >= _RUN else [steps[index]] * count
         index = end
+    if len(told) > 2 * _ENDS + 1:
+        told[_ENDS:-_ENDS] = [f"... {len(told) - 2 * _ENDS} more ..."]
     return " ".join(told)
 
 

@@ -184,3 +184,10 @@ def test_nothing_to_tell():
     for name in NAMES:
         lines = ["after every history all actions are as good"] if name == "credit_assignment" else []
         assert explain(lengths, name) == lines
+
+
+def test_of_many_different_steps_only_the_ends_are_told():
+    lengths = measure("MemoryLength-v0", length=20)
+    line = explain(lengths, "reward_memory")[1]
+    assert line.count("[") == 11
+    assert "0:[0.75 0 0] ... 9 more ... 0:[0.25 0 0]" in line
