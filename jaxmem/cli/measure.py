@@ -128,10 +128,11 @@ def _print_table(console: Console, env_id: str, lengths: Lengths, spec: envs.Env
     table = Table(title=Text(title), title_justify="left")
     for column in ("length", "measured", "", "stated"):
         table.add_column(column)
+    certain = "exact but for estimated chances" if lengths.pomdp.sampled else "exact"
     stated = {"policy_memory": spec.memory_length, "credit_assignment": spec.credit_length}
     for name, text in NAMES.items():
         length, claim = getattr(lengths, name), stated.get(name)
-        how = "bounds" if not length.exact else "blurred" if lengths.blurred and name in _BLURRED else "exact"
+        how = "bounds" if not length.exact else "blurred" if lengths.blurred and name in _BLURRED else certain
         table.add_row(text, str(length), how, "" if claim is None else str(claim))
     table.add_row("m = max(m_R, m_T)", str(lengths.memory), "exact" if lengths.memory.exact else "bounds", "")
     console.print(table)
@@ -143,7 +144,7 @@ def _print_table(console: Console, env_id: str, lengths: Lengths, spec: envs.Env
     if lengths.pomdp.sampled:
         console.print(
             f"random outcomes were found by {lengths.pomdp.sampled} draws each: those much rarer than "
-            f"{3 / lengths.pomdp.sampled:.1g} can be missing"
+            f"{3 / lengths.pomdp.sampled:.1g} can be missing, and probabilities are simple fractions that fit"
         )
 
 

@@ -19,6 +19,8 @@ _MOST_PAIRS = 1024
 # A fraction is believed that lies within so many standard errors of what was counted.
 _STANDARD_ERRORS = 4.0
 _DENOMINATORS = range(1, 101)
+# How much better larger denominators have to fit, in squared standard errors.
+_PER_DENOMINATOR = 2.0
 # From here on draws that are mostly different show a continuum.
 _ENOUGH_DRAWS = 1000
 
@@ -130,13 +132,18 @@ def _add(builder: Builder, pairs: Sequence[tuple[int, int]], rows: np.ndarray, f
         for draw, chance in zip(first, _chances(counts, draws), strict=True):
             at = pair, draw
             key = after_rows[at].tobytes()
-            outcomes.append(Outcome(chance, key, seen[at], float(reward[at]), bool(ended[at])))
+            outcomes.append(Outcome(chance, key, seen[at], _decimal(reward[at]), bool(ended[at])))
             if not ended[at]:
                 chosen.append((key, at))
         new.update(builder.add(rows[state].tobytes(), action, outcomes))
     places = {key: at for key, at in chosen if key in new}
     index = np.array(list(places.values()), dtype=np.int64).reshape(-1, 2)
     return jax.tree.map(lambda leaf: leaf[index[:, 0], index[:, 1]], after)
+
+
+def _decimal(reward: np.floating) -> float:
+    """What somebody wrote who meant this float32: 0.1 and not 0.10000000149, with which sums that tie would not."""
+    return float(str(np.float32(reward)))
 
 
 def _step(env: Any, params: Any) -> Callable[..., tuple]:
@@ -204,8 +211,9 @@ def _count(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _chances(counts: Sequence[int] | np.ndarray, draws: int) -> list[float]:
-    """Probabilities of what was counted: fractions of the least common denominator up to 100 that agree with it, if
-    any.
+    """Probabilities of what was counted: fractions of one denominator up to 100 that fit it well and simply, if any.
+
+    Neighbours such as 7/20 and 6/17 cannot be told apart for sure; what is symmetric stays so.
 
     Raises:
         ConfigError: for so many different outcomes that there must be far more.
@@ -213,12 +221,15 @@ def _chances(counts: Sequence[int] | np.ndarray, draws: int) -> list[float]:
     if draws >= _ENOUGH_DRAWS and len(counts) > draws / 2:
         raise ConfigError(f"{draws} draws gave {len(counts)} different outcomes; allowed is a finite task")
     shares = np.asarray(counts) / draws
-    errors = _STANDARD_ERRORS * np.sqrt(shares * (1 - shares) / draws)
+    errors = np.maximum(np.sqrt(shares * (1 - shares) / draws), 1e-12)
+    found, least = shares, np.inf
     for denominator in _DENOMINATORS:
         parts = np.rint(shares * denominator)
-        if parts.min() > 0 and parts.sum() == denominator and np.all(abs(parts / denominator - shares) <= errors):
-            return (parts / denominator).tolist()
-    return shares.tolist()
+        off = float(np.max(abs(parts / denominator - shares) / errors))
+        score = off**2 + _PER_DENOMINATOR * math.log(denominator)
+        if parts.min() > 0 and parts.sum() == denominator and off <= _STANDARD_ERRORS and score < least:
+            found, least = parts / denominator, score
+    return found.tolist()
 
 
 def _take(states: Any, rows: np.ndarray, keys: Sequence[Any]) -> Any:

@@ -56,7 +56,7 @@ class _TMazeOptions(EnvOptions):
         return TMaze(self.expose_position, self.expose_goal, self.time_step, active=self._oracle_distance() > 0), params
 
     def spec(self) -> EnvSpec:
-        """Horizon, memory and credit length in steps, by the definitions of Ni et al. 2023.
+        """Horizon, memory and credit length in steps, by the definitions of Ni et al. 2023, without `distract_reward`.
 
         From the first possible sight of the cue to the last decision lie horizon - oracle_distance
         steps; from the last sight cue_every, if that is less. In the active maze the first action is

@@ -95,7 +95,7 @@ def test_options_of_the_command_and_of_the_environment(capsys):
 
 def test_what_was_drawn_is_told(capsys):
     output = measures(capsys, "MemoryChain-bsuite", "--memory-length", 2)
-    assert "\nrandom outcomes were found by 16384 draws each: those much rarer than 0.0002 can be missing\n" in output
+    assert "\nrandom outcomes were found by 16384 draws each: those much rarer than 0.0002 can be missing, " in output
     assert "(4096 random episodes): " in output
     played, of = re.findall(r"(\d+) of (\d+) of these", output)[0]
     assert played == of

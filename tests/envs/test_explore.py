@@ -12,8 +12,9 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment, EnvParams
 
 from jaxmem import envs
+from jaxmem.analysis.lengths import measure
 from jaxmem.config import ConfigError
-from jaxmem.envs.explore import explore
+from jaxmem.envs.explore import _chances, explore
 
 
 @struct.dataclass
@@ -299,3 +300,23 @@ def test_the_registry_explores_what_does_not_write_itself_out():
     assert one.next_state.tolist() == other.next_state.tolist()
     with pytest.raises(ConfigError, match="more than 3 states"):
         envs.as_pomdp(env, env.default_params, max_states=3)
+
+
+@pytest.mark.parametrize("chance", [0.3, 0.35, 0.45, 0.15, 0.02, 1 / 7])
+def test_a_decimal_is_found_from_its_counts_and_its_mirror_alike(chance):
+    count = round(chance * 16_384)
+    assert _chances([count, 16_384 - count], 16_384) == pytest.approx([chance, 1 - chance], rel=1e-12)
+    assert _chances([16_384 - count, count], 16_384) == pytest.approx([1 - chance, chance], rel=1e-12)
+
+
+def test_posteriors_that_all_but_vanish_are_no_less_apart():
+    # After a first look B and C have next to no chance, in either order; the last look leaves them alone.
+    def step(state, action):
+        kind, time = state
+        seen = "none" if time == 0 else "A" if kind == "A" else "not A"
+        return [(1.0, (kind, time + 1), seen, {"A": 0, "B": 1, "C": -1}[kind] * (time == 2))]
+
+    odds = {"A": 1 - 3e-13, "B": 1e-13, "C": 2e-13}
+    swapped = odds | {"B": odds["C"], "C": odds["B"]}
+    begin = [(chance / 2, (kind, 0), look) for look, of in enumerate((odds, swapped)) for kind, chance in of.items()]
+    assert measure(envs.FinitePOMDP.from_rules(begin, step, 1, 3), 1.0).reward_memory.value == 3

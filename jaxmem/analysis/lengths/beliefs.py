@@ -7,7 +7,7 @@ import numpy as np
 from jaxmem.config import ConfigError
 from jaxmem.envs.pomdp import FinitePOMDP
 
-# Beliefs are the same whose probabilities differ by less than about this: a binary grid, as sums of halves are exact.
+# Beliefs are the same whose probabilities differ by less than about this share of each: small ones can grow again.
 _GRID = 2.0**40
 NONE = -1
 
@@ -67,8 +67,7 @@ class BeliefGraph:
 def belief_graph(pomdp: FinitePOMDP, max_beliefs: int = 500_000) -> BeliefGraph:
     """Every belief that can be reached within the horizon.
 
-    Time and memory grow with the number of beliefs (times actions, states in a belief and outcomes), not with the
-    number of
+    Time and memory grow with the number of beliefs (times actions, states in a belief and outcomes), not with that of
     histories: two histories of one length that leave the same belief are one from there on.
 
     Args:
@@ -161,7 +160,8 @@ def _merge(
     state: np.ndarray, weight: np.ndarray, edges: np.ndarray, stops: np.ndarray
 ) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
     """The number of the belief that each edge leads to, -1 where the episode has ended, and those beliefs."""
-    coarse = np.rint(weight * _GRID).astype(np.int64)
+    mantissa, exponent = np.frexp(weight)
+    coarse = np.ldexp(np.rint(mantissa * _GRID), exponent)
     known: dict[tuple[bytes, bytes], int] = {}
     child, reached = np.full(len(edges), NONE), []
     for edge, (begin, end) in enumerate(zip(edges.tolist(), stops.tolist(), strict=True)):

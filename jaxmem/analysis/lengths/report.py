@@ -70,10 +70,8 @@ def page(results: Sequence[Result]) -> str:
     lines += [f"{number}. {note[0].upper()}{note[1:]}." for number, note in enumerate(notes, start=1)]
     sampled = [task(result.entry) for result in measured if result.lengths and result.lengths.pomdp.sampled]
     if sampled:
-        lines += [
-            "",
-            f"Probabilities were estimated from draws, and then taken as simple fractions, in {', '.join(sampled)}.",
-        ]
+        told = "Exact but for probabilities that were estimated from draws, as simple fractions that fit"
+        lines += ["", f"{told}: {', '.join(sampled)}."]
     lines += ["", "## Not measured\n", _row(["environment", "why"]), _row(["---"] * 2)]
     lines += [_row([result.entry.id, result.reason]) for result in results if result.lengths is None]
     return "\n".join(lines) + "\n"

@@ -29,7 +29,7 @@ class Pair:
 
 
 class TooManyPairs(Exception):
-    """More pairs of beliefs than may be kept; `found` is the best pair up to then."""
+    """More pairs of beliefs than may be kept; `found` is the best pair of those that began earlier."""
 
     def __init__(self, found: Pair) -> None:
         super().__init__()
@@ -172,6 +172,8 @@ def _begun(
 
 def _continued(graph: BeliefGraph, trail: _Trail, number: int, allowed: list[np.ndarray] | None) -> _Trail:
     """What the pairs of a layer become with every action and percept that both can share."""
+    if not len(trail.code):
+        return _empty()
     layer = graph.layers[number]
     one, other = np.divmod(trail.code, len(layer))
     size = len(graph.layers[number + 1])

@@ -13,12 +13,14 @@ class Values:
 
     Attributes:
         discount: gamma.
-        tolerance: two values are the same that differ by no more.
+        relative: two numbers are the same that differ by no more than this share of the largest of their kind.
+        tolerance: what that is for values.
         q: float64 [N, A] a layer.
         best: bool [N, A] a layer, whether no action is better.
     """
 
     discount: float
+    relative: float
     tolerance: float
     q: list[np.ndarray]
     best: list[np.ndarray]
@@ -44,7 +46,7 @@ def solve(graph: BeliefGraph, discount: float, tolerance: float) -> Values:
     q.reverse()
     absolute = tolerance * max(1e-300, *(float(np.abs(values).max()) for values in q))
     best = [values >= values.max(axis=1, keepdims=True) - absolute for values in q]
-    return Values(discount, absolute, q, best)
+    return Values(discount, tolerance, absolute, q, best)
 
 
 def follow(layer: Layer, after: np.ndarray) -> np.ndarray:
@@ -77,7 +79,8 @@ def same_rows(rows: np.ndarray) -> np.ndarray:
 
 def reward_classes(graph: BeliefGraph, values: Values) -> list[np.ndarray]:
     """Beliefs with the same expected reward of every action: int64 [N] a layer."""
-    return [same_numbers(layer.reward, values.tolerance) for layer in graph.layers]
+    largest = max(float(np.abs(layer.reward).max()) for layer in graph.layers)
+    return [same_numbers(layer.reward, values.relative * largest) for layer in graph.layers]
 
 
 def value_classes(graph: BeliefGraph, values: Values) -> list[np.ndarray]:
@@ -90,7 +93,7 @@ def percept_classes(graph: BeliefGraph, values: Values) -> list[np.ndarray]:
     found = []
     for layer in graph.layers:
         # Slots are in order of percepts, so that equal distributions are equal rows.
-        chance = same_numbers(layer.chance.reshape(-1, 1), 1e-9).reshape(len(layer), -1)
+        chance = same_numbers(layer.chance.reshape(-1, 1), values.relative).reshape(len(layer), -1)
         found.append(same_rows(np.concatenate([layer.percept.reshape(len(layer), -1), chance], axis=1)))
     return found
 

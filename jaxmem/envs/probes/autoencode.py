@@ -83,7 +83,7 @@ class Autoencode(CardTask):
             playing, pile = state
             if not playing:
                 return [Outcome(chance, (len(after) == cards, after), obs, 0) for chance, after, obs in show(pile)]
-            reward = float(np.float32((1 if action == pile[-1] else -1) / cards))
+            reward = (1 if action == pile[-1] else -1) / cards
             return [Outcome(1.0, (True, pile[:-1]), card(True, -1), reward, len(pile) == 1)]
 
         begin = [Beginning(chance, (len(pile) == cards, pile), obs) for chance, pile, obs in show(())]

@@ -63,7 +63,7 @@ class RepeatFirst(CardTask):
 
         def step(state: tuple[int, tuple[int, ...]], action: int) -> list[Outcome]:
             first, left = state
-            reward = float(np.float32((1 if action == first else -1) / steps))
+            reward = (1 if action == first else -1) / steps
             return [Outcome(*way, reward, sum(left) == 1) for way in deal(first, left)]
 
         return FinitePOMDP.from_rules(deal(-1, (each,) * SUITS), step, SUITS, steps)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jaxmem.analysis.lengths import FinitePOMDP, measure
+from jaxmem.analysis.lengths.policy_memory import search
 from jaxmem.envs.pomdp import Outcome
 
 
@@ -33,7 +34,7 @@ def random_task(seed):
     return FinitePOMDP.from_rules(begin, step, 2, int(horizon))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1.0, 0.5]))
 def test_engine_agrees_with_the_definitions_and_the_theorem_holds(seed, discount):
     task = random_task(seed)
@@ -47,6 +48,11 @@ def test_engine_agrees_with_the_definitions_and_the_theorem_holds(seed, discount
     assert lengths.policy_memory_uniform.value == brute.uniform_memory()
     assert lengths.policy_memory.exact
     assert lengths.policy_memory.value == brute.policy_memory()
+    few = search(lengths.graph, lengths.values, lengths.policy_memory_uniform.high, budget=10)
+    assert few.low <= lengths.policy_memory.value <= few.high
+    bounded = measure(task, discount, max_pairs=2)
+    for name in ("reward_memory", "value_memory"):
+        assert getattr(bounded, name).low <= getattr(lengths, name).value <= getattr(bounded, name).high
     credit = brute.credit()
     if credit is not None:
         assert lengths.credit_assignment.low <= credit <= lengths.credit_assignment.high
