@@ -38,7 +38,7 @@ def _draw_windows(axes: Axes, returns: WindowReturns) -> None:
     )
     axes.axhline(returns.mean[-1], color="black", linestyle=":", label="whole history")
     low, high = returns.memory_range
-    axes.axvspan(low - 0.25, high + 0.25, color="khaki", alpha=0.6, zorder=0, label=f"memory length {_span(low, high)}")
+    axes.axvspan(low - 0.25, high + 0.25, color="khaki", alpha=0.6, zorder=0, label=f"memory length {span(low, high)}")
     if returns.horizon / windows[0] > _WIDE:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -62,11 +62,12 @@ def _draw_pairs(axes: Axes, paired: PairedReturns) -> None:
     low, high = int(paired.earliest[index]), int(paired.credit_lengths[index])
     if high:
         axes.axvspan(
-            low - 0.25, high + 0.25, color="khaki", alpha=0.6, zorder=0, label=f"credit length {_span(low, high)}"
+            low - 0.25, high + 0.25, color="khaki", alpha=0.6, zorder=0, label=f"credit length {span(low, high)}"
         )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="steps n", ylabel="n-step return of the own action less others'", title=f"credit at time {time}")
 
 
-def _span(low: int, high: int) -> str:
+def span(low: int, high: int) -> str:
+    """A range of lengths in words."""
     return str(high) if low == high else f"{low} to {high}"

@@ -74,6 +74,12 @@ def _integer(text: str, low: int) -> int:
     return value
 
 
+def check_out(path: Path | None) -> None:
+    """Raise `ConfigError` where `--out` is in no folder that exists; None is no path."""
+    if path is not None and not path.absolute().parent.is_dir():
+        raise ConfigError(f"--out is {str(path)!r}: allowed is a file in a folder that exists")
+
+
 def add_file_option(parser: Parser) -> None:
     """Let a command take the file that registers a user's own parts."""
     parser.add_argument(

@@ -13,13 +13,13 @@ from jaxmem.benchmarks import envs as env_bench
 from jaxmem.benchmarks import lengths as length_bench
 from jaxmem.benchmarks.report import Table
 from jaxmem.benchmarks.timing import Repeats
-from jaxmem.cli.arguments import Parser, count
-from jaxmem.config import ConfigError, lookup
+from jaxmem.cli.arguments import Parser, check_out, count
+from jaxmem.cli.stages import Stages
+from jaxmem.config import lookup
 from jaxmem.cores import memax, registered_cores
 from jaxmem.cores import options as core_options
 from jaxmem.envs import options as env_options
 from jaxmem.training.folder import write_atomically
-from jaxmem.training.progress import Display
 
 _FULL = {
     "lengths": [50, 250, 1500],
@@ -52,8 +52,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; see `jaxmem bench --help`."""
     options = _parse(arguments)
     what = {name: lookup(_MEASURES, name, "benchmark") for name in options.what or _MEASURES}
-    if options.out is not None and not options.out.absolute().parent.is_dir():
-        raise ConfigError(f"--out is {str(options.out)!r}: allowed is a file in a folder that exists")
+    check_out(options.out)
     # Everything is checked before anything is measured.
     planned = [prepare(options) for prepare in what.values()]
     found = [machine.describe(arguments)]
@@ -116,7 +115,7 @@ def _environments(options: argparse.Namespace) -> Callable[[], list[Table]]:
     bench = env_bench.EnvBench(ids, options.envs, options.env_steps, _repeats(options))
 
     def run() -> list[Table]:
-        progress = _Progress(len(ids))
+        progress = Stages(len(ids))
         with progress:
             return [env_bench.measure(bench, lambda id: progress.begin(f"environment {id}", 1))]
 
@@ -146,7 +145,7 @@ def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
     def run() -> list[Table]:
         weights = [_COMPILE_STEPS + case.length for case in cases]
         figures = []
-        with _Progress(sum(weights)) as progress:
+        with Stages(sum(weights)) as progress:
             for case, weight in zip(cases, weights, strict=True):
                 progress.begin(f"core {case}", weight)
                 figures.append(core_bench.measure(bench, case))
@@ -160,36 +159,10 @@ def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
 
     def run() -> list[Table]:
         # Beliefs grow with the square, and so do the seconds of most.
-        with _Progress(len(length_bench.TASKS) * sum(corridor**2 for corridor in corridors)) as progress:
+        with Stages(len(length_bench.TASKS) * sum(corridor**2 for corridor in corridors)) as progress:
             return length_bench.measure_growth(corridors, lambda text, corridor: progress.begin(text, corridor**2))
 
     return run
 
 
 _MEASURES = {"envs": _environments, "cores": _cores, "lengths": _lengths}
-
-
-class _Progress:
-    """What is being measured and when it will be over, on stderr, so that stdout holds nothing but the tables."""
-
-    def __init__(self, total: int) -> None:
-        """`total` is the sum of all weights."""
-        self._display = Display(total, Console(stderr=True, soft_wrap=True, highlight=False))
-        self._done = self._current = 0
-
-    def __enter__(self) -> "_Progress":
-        self._display.begin(0)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._display.end()
-
-    def begin(self, text: str, weight: int) -> None:
-        """The next measurement starts, with this share of the whole; the one before is done."""
-        self._done += self._current
-        self._current = weight
-        if self._done:
-            self._display.advance(self._done, f"measuring {text}", force=True)
-        else:
-            # Nothing is known yet about how long it takes.
-            self._display.say(f"measuring {text}")

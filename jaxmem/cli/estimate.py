@@ -5,7 +5,7 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem.analysis.estimate_drawing import draw_estimates
+from jaxmem.analysis.estimate_drawing import draw_estimates, span
 from jaxmem.analysis.estimates import Estimates, estimate
 from jaxmem.training.folder import RunFolder
 
@@ -19,10 +19,10 @@ def print_estimates(console: Console, options: argparse.Namespace) -> int:
     found = estimate(folder, options.episodes, windows, times, options.seed)
     console.print(_windows(found))
     low, high = found.window_returns.memory_range
-    console.print(f"memory length of what this agent uses: {_span(low, high)}\n")
+    console.print(f"memory length of what this agent uses: {span(low, high)}\n")
     console.print(_times(found))
     low, high = found.paired_returns.credit_range
-    console.print(f"credit-assignment length: {_span(low, high)}")
+    console.print(f"credit-assignment length: {span(low, high)}")
     path = options.out or options.run / "lengths.png"
     draw_estimates(found.window_returns, found.paired_returns, path)
     console.print(f"picture: {path}", markup=False)
@@ -55,10 +55,6 @@ def _times(found: Estimates) -> Table:
     for row, time in enumerate(paired.times):
         length, low = int(paired.credit_lengths[row]), int(paired.earliest[row])
         table.add_row(
-            str(time), _span(low, length) if length else "none is behind", "yes" if paired.improvable[row] else "no"
+            str(time), span(low, length) if length else "none is behind", "yes" if paired.improvable[row] else "no"
         )
     return table
-
-
-def _span(low: int, high: int) -> str:
-    return str(high) if low == high else f"{low} to {high}"

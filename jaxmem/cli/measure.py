@@ -20,7 +20,7 @@ from jaxmem.analysis.lengths.replay import replay
 from jaxmem.analysis.lengths.report import page, task
 from jaxmem.analysis.lengths.witness import CreditWitness, PairWitness
 from jaxmem.analysis.lengths.words import NAMES, explain
-from jaxmem.cli.arguments import Parser, count, natural, set_fields, split_name
+from jaxmem.cli.arguments import Parser, check_out, count, natural, set_fields, split_name
 from jaxmem.config import ConfigError
 
 # What depends on values, and so on the discount.
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> int:
         raise ConfigError("give one environment, or --all, or --run FOLDER: `jaxmem list environments` shows them all")
     if env_id is None and fields:
         raise ConfigError(f"unknown argument {fields[0]!r}: options of an environment need its id first")
-    _check_folder(options.out)
+    check_out(options.out)
     if options.file is not None:
         from jaxmem.experiment import run_file
 
@@ -88,11 +88,6 @@ def _discount(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, and at most 1")
     return value
-
-
-def _check_folder(path: Path | None) -> None:
-    if path is not None and not path.absolute().parent.is_dir():
-        raise ConfigError(f"--out is {str(path)!r}: allowed is a file in a folder that exists")
 
 
 def _check_picture(path: Path | None) -> None:
@@ -175,17 +170,14 @@ def _print_replay(console: Console, env: Any, params: Any, lengths: Lengths) -> 
 
 
 def _measure_all(console: Console, path: Path | None) -> int:
+    from jaxmem.cli.stages import Stages
     from jaxmem.training.folder import write_atomically
-    from jaxmem.training.progress import Display
 
-    entries = catalogue.entries()
-    display = Display(len(entries), Console(stderr=True, soft_wrap=True, highlight=False))
-    display.begin(0)
-    results = []
-    for number, entry in enumerate(entries):
-        display.advance(number, f"measuring {task(entry)}", force=True) if number else display.say(task(entry))
-        results.append(catalogue.measure_entry(entry))
-    display.end()
+    entries, results = catalogue.entries(), []
+    with Stages(len(entries)) as progress:
+        for entry in entries:
+            progress.begin(task(entry), 1)
+            results.append(catalogue.measure_entry(entry))
     text = page(results)
     if path is None:
         console.print(text, markup=False)

@@ -73,7 +73,8 @@ def credit_length(graph: BeliefGraph, values: Values) -> Credit:
 
     Time grows with beliefs * actions * horizon.
     """
-    layers = list(_backwards(graph, values, without=True))[::-1]
+    # The returns of all layers at once would be too large: they are made again for the one that is shown.
+    layers = [dataclasses.replace(layer, returns=_NOTHING) for layer in _backwards(graph, values)][::-1]
     low = int(layers[0].path_least.max())
     high = int(layers[0].path.max())
     taken = [np.eye(graph.pomdp.num_actions, dtype=bool)[layer.action] for layer in layers]
@@ -81,7 +82,7 @@ def credit_length(graph: BeliefGraph, values: Values) -> Credit:
     number, belief = _longest(layers, values, met, high)
     steps = steps_to(graph, number, belief, None, taken, met)
     depth = len(graph.layers) - number
-    for back, layer in enumerate(_backwards(graph, values, without=False), start=1):
+    for back, layer in enumerate(_backwards(graph, values), start=1):
         if back == depth:
             return Credit(low, high, number, belief, steps, values.best[number][belief], layer.returns[belief])
     raise AssertionError("every layer is passed on the way back")
@@ -98,8 +99,8 @@ def _longest(layers: list[_Returns], values: Values, met: list[np.ndarray], high
     raise AssertionError("the longest is somewhere on the path")
 
 
-def _backwards(graph: BeliefGraph, values: Values, without: bool) -> Iterator[_Returns]:
-    """What is known of each layer, the last one first; `without` the returns, which are large."""
+def _backwards(graph: BeliefGraph, values: Values) -> Iterator[_Returns]:
+    """What is known of each layer, the last one first."""
     most = least = policy = np.zeros((0, 1))
     path = path_least = np.zeros(0, np.int64)
     for number in range(len(graph.layers) - 1, -1, -1):
@@ -118,7 +119,7 @@ def _backwards(graph: BeliefGraph, values: Values, without: bool) -> Iterator[_R
         most = np.where(best[:, :, None], of_most, -np.inf).max(axis=1)
         least = np.where(best[:, :, None], of_least, np.inf).min(axis=1)
         policy = of_policy[rows, action]
-        yield _Returns(_NOTHING if without else of_path, first, shortest, path, path_least, action)
+        yield _Returns(of_path, first, shortest, path, path_least, action)
 
 
 def _further(layer: Layer, discount: float, after: np.ndarray) -> np.ndarray:
