@@ -8,7 +8,7 @@ import optax
 
 from jaxmem.agents.auxiliary import Auxiliary, learner_unroll
 from jaxmem.agents.base import AgentOptions, AgentState, Metrics, Params
-from jaxmem.agents.net_agent import NetAgent, clipped, gradient_step, init_state
+from jaxmem.agents.net_agent import DiscreteNetAgent, clipped, gradient_step, init_state
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, number
 from jaxmem.exploration import DEVIATION_WEIGHTS, ExplorationOptions
@@ -68,7 +68,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class ActorCriticAgent(NetAgent):
+class ActorCriticAgent(DiscreteNetAgent):
     """A policy and a value, and one gradient step of `loss`, which subclasses give."""
 
     options: Any

@@ -48,8 +48,9 @@ class Decision(NamedTuple):
     """What was chosen for B rows.
 
     Attributes:
-        action: int32 [B].
-        log_prob: float32 [B], logarithm of the probability with which it was chosen; 0 for a sure choice.
+        action: int32 [B], or float32 [B, A] in [-1, 1].
+        log_prob: float32 [B], logarithm of the probability with which it was chosen (of continuous actions, of its
+            density); 0 for a sure choice, and for one to which noise was added.
     """
 
     action: jax.Array
@@ -101,6 +102,10 @@ class Agent(Protocol):
         """
         ...
 
+
+class DiscreteAgent(Agent, Protocol):
+    """An agent that chooses one of so many actions."""
+
     def behaviour(
         self,
         state: AgentState,
@@ -123,15 +128,20 @@ class Agent(Protocol):
 
 
 class EpisodeAgent(Agent, Protocol):
-    """An agent that learns from whole episodes, whoever played them."""
+    """An agent that learns from episodes or parts of them, whoever played them."""
 
     @property
     def batch_size(self) -> int:
-        """Episodes that `update` wants."""
+        """Episodes that `update` wants, or parts of episodes."""
+        ...
+
+    @property
+    def context(self) -> int | None:
+        """Steps of the parts that `update` wants; None for whole episodes."""
         ...
 
     def update(self, state: AgentState, episodes: Episodes, key: jax.Array) -> tuple[AgentState, Metrics]:
-        """One gradient step on a batch of whole episodes; metrics are float32 scalars."""
+        """One gradient step on a batch of episodes, whole ones or parts; metrics are float32 scalars."""
         ...
 
 
@@ -172,6 +182,8 @@ class AgentOptions(Config):
 
     on_policy: ClassVar[bool] = False
     """whether `make` gives an `UnrollAgent`; else it gives an `EpisodeAgent`"""
+    continuous: ClassVar[bool] = False
+    """whether actions are vectors of numbers; else it chooses one of so many"""
     predicts: ClassVar[bool] = False
     """whether the agent learns what its trunks predict: see `jaxmem.agents.auxiliary.learner_unroll`"""
 
@@ -182,6 +194,11 @@ class AgentOptions(Config):
     def compares_rows(self) -> bool:
         """Whether the agent compares rows step by step: they have to begin their episodes together."""
         return False
+
+    @property
+    def whole_episodes(self) -> bool:
+        """Whether an update sees episodes from beginning to end."""
+        return True
 
     def make(self, parts: NetworkParts, example: Inputs, horizon: int) -> Agent:
         """The agent for one task.

@@ -10,7 +10,7 @@ import optax
 
 from jaxmem.agents.auxiliary import learner_unroll
 from jaxmem.agents.base import AgentState, Metrics, Params
-from jaxmem.agents.net_agent import NetAgent, clipped, gradient_step, init_state
+from jaxmem.agents.net_agent import DiscreteNetAgent, clipped, gradient_step, init_state
 from jaxmem.agents.returns import ReturnOptions
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, integer, number
@@ -64,7 +64,7 @@ class DoubleDQNOptions(ExplorationOptions, ReturnOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class DoubleDQN(NetAgent):
+class DoubleDQN(DiscreteNetAgent):
     """Double DQN (van Hasselt et al. 2016, arXiv:1509.06461) whose Q-function sees the whole history.
 
     Loss: mean over the valid steps of a batch of episodes of the squared TD error of `losses.double_q_lambda`.

@@ -19,12 +19,11 @@ from jaxmem.networks import CENTRE, Inputs
 
 @dataclass(frozen=True, eq=False)
 class NetAgent:
-    """What agents with one network for all they do share: its memory, a step of it, and how they act by that.
+    """What agents with one network for all they do share: its memory, and a step of it.
 
     Attributes:
-        options: the algorithm's options, which are `ExplorationOptions` too and say whether there is `act_dropout`.
-        net: a network with `initial_state`, `step` and `unroll`; a step gives preferences among actions, float [B, A]:
-            a policy's logits or a Q-function's values.
+        options: the algorithm's options, which say whether there is `act_dropout`.
+        net: a network with `initial_state`, `step` and `unroll`.
         example: inputs of one row, to initialise parameters with.
         horizon: the most steps of an episode.
         own_metrics: names of what `update` reports, errors of predictions apart.
@@ -37,11 +36,6 @@ class NetAgent:
 
     own_metrics: ClassVar[tuple[str, ...]] = ()
 
-    @cached_property
-    def exploration(self) -> Exploration:
-        """How it acts while it explores."""
-        return self.options.exploration(self.horizon)
-
     @property
     def metric_names(self) -> tuple[str, ...]:
         """See `Agent.metric_names`."""
@@ -50,6 +44,33 @@ class NetAgent:
     def initial_carry(self, batch_size: int) -> Carry:
         """See `Agent.initial_carry`."""
         return self.net.initial_state(batch_size)
+
+    @property
+    def context(self) -> int | None:
+        """See `EpisodeAgent.context`."""
+        return None
+
+    def step(
+        self, state: AgentState, carry: Carry, inputs: Inputs, start: jax.Array, key: jax.Array, explore: bool
+    ) -> tuple[Carry, jax.Array]:
+        """The network's step of B rows, with dropout where the options want it while exploring."""
+        deterministic = not (explore and self.options.act_dropout)
+        rngs = {"dropout": key}
+        return self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+
+
+@dataclass(frozen=True, eq=False)
+class DiscreteNetAgent(NetAgent):
+    """How those act that choose one of so many actions.
+
+    Their options are `ExplorationOptions` too. A step of their network gives preferences among actions, float [B, A]: a
+    policy's logits or a Q-function's values.
+    """
+
+    @cached_property
+    def exploration(self) -> Exploration:
+        """How it acts while it explores."""
+        return self.options.exploration(self.horizon)
 
     def act(
         self,
@@ -77,18 +98,16 @@ class NetAgent:
         progress: jax.Array | float,
         explore: bool,
     ) -> tuple[Carry, jax.Array]:
-        """See `Agent.behaviour`."""
+        """See `DiscreteAgent.behaviour`."""
         carry, preferences, _ = self._step(state, carry, inputs, start, key, explore)
         return carry, (self.exploration if explore else GREEDY).log_probs(preferences, progress)
 
     def _step(
         self, state: AgentState, carry: Carry, inputs: Inputs, start: jax.Array, key: jax.Array, explore: bool
     ) -> tuple[Carry, jax.Array, jax.Array]:
-        """The network's step, with dropout where the options want it while exploring; and keys to draw with."""
+        """The network's step, and keys to draw with."""
         keys = jax.random.split(key, 1 + self.exploration.num_keys)
-        deterministic = not (explore and self.options.act_dropout)
-        rngs = {"dropout": keys[0]}
-        carry, preferences = self.net.apply(state.params, carry, inputs, start, deterministic, method="step", rngs=rngs)
+        carry, preferences = self.step(state, carry, inputs, start, keys[0], explore)
         return carry, preferences, keys[1:]
 
 

@@ -6,7 +6,9 @@ from typing import Any
 from jaxmem.agents.base import AgentOptions
 from jaxmem.agents.ddqn import DoubleDQNOptions
 from jaxmem.agents.ppo import PPOOptions
+from jaxmem.agents.sac import SACOptions
 from jaxmem.agents.sac_discrete import SACDiscreteOptions
+from jaxmem.agents.td3 import TD3Options
 from jaxmem.agents.vtrace import VTraceOptions
 from jaxmem.config import ConfigError, lookup, replace
 from jaxmem.exploration import ExplorationOptions
@@ -38,7 +40,7 @@ def register(options: type[AgentOptions]) -> None:
     registered_agents.append(name)
 
 
-for _options in (DoubleDQNOptions, SACDiscreteOptions, VTraceOptions, PPOOptions):
+for _options in (DoubleDQNOptions, SACDiscreteOptions, VTraceOptions, PPOOptions, TD3Options, SACOptions):
     register(_options)
 
 

@@ -11,7 +11,7 @@ import optax
 
 from jaxmem.agents.auxiliary import learner_unroll
 from jaxmem.agents.base import AgentState, Metrics, Params
-from jaxmem.agents.net_agent import NetAgent, clipped, gradient_step, init_state
+from jaxmem.agents.net_agent import DiscreteNetAgent, clipped, gradient_step, init_state
 from jaxmem.agents.returns import ReturnOptions
 from jaxmem.agents.unroll import Unroll
 from jaxmem.config import choice, flag, integer, number
@@ -26,12 +26,10 @@ from jaxmem.losses import (
     taken,
     temperature_loss,
 )
-from jaxmem.networks import ActorCritic, Inputs, NetworkParts
+from jaxmem.networks import POLICY_BOUND, ActorCritic, Inputs, NetworkParts
 from jaxmem.replay import Episodes
 
 _CRITICS = ("critic_0", "critic_1")
-# Policy heads start closer to uniform than value heads: Ni et al. 2023.
-_POLICY_BOUND = 1e-3
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class SACDiscreteOptions(ExplorationOptions, ReturnOptions):
         """See `AgentOptions.make`."""
         net = ActorCritic(
             trunk=parts.trunk(),
-            actor=parts.head(_POLICY_BOUND),
+            actor=parts.head(POLICY_BOUND),
             critic_0=parts.head(),
             critic_1=parts.head(),
             critic_trunk=None if self.shared else parts.trunk(),
@@ -88,7 +86,7 @@ class SACDiscreteOptions(ExplorationOptions, ReturnOptions):
 
 
 @dataclass(frozen=True, eq=False)
-class SACDiscrete(NetAgent):
+class SACDiscrete(DiscreteNetAgent):
     """Soft actor-critic (Haarnoja et al. 2018, arXiv:1801.01290) for discrete actions (Christodoulou 2019).
 
     Loss: means over the valid steps of a batch of episodes of half the sum of both critics' squared errors against

@@ -22,7 +22,7 @@ class Unroll:
         memory: the agent's memory of B rows before the first step; None where every row begins an episode.
         inputs: what was seen, [T+1, B, ...].
         start: bool [T+1, B], the steps that begin an episode.
-        action: int32 [T, B].
+        action: int32 [T, B], or float32 [T, B, A].
         log_prob: float32 [T, B], logarithm of the probability with which the action was chosen.
         deviated: bool [T, B], whether a deviation chose it, and not the agent.
         reward: float32 [T, B], 0 where `mask` is False.
@@ -48,7 +48,7 @@ class Unroll:
             memory=None,
             inputs=inputs,
             start=start,
-            action=episodes.action.astype(jnp.int32),
+            action=episodes.action,
             log_prob=episodes.log_prob,
             deviated=episodes.deviated,
             reward=episodes.reward,

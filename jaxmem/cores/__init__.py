@@ -3,10 +3,12 @@
 from jaxmem.cores.law import check_law
 from jaxmem.cores.protocol import Core, reset_rows
 from jaxmem.cores.registry import CoreOptions, make, needs_equal_width, options, register, registered_cores
+from jaxmem.cores.windowed import Windowed, windowed
 
 __all__ = [
     "Core",
     "CoreOptions",
+    "Windowed",
     "check_law",
     "make",
     "needs_equal_width",
@@ -14,4 +16,5 @@ __all__ = [
     "register",
     "registered_cores",
     "reset_rows",
+    "windowed",
 ]

@@ -71,6 +71,11 @@ class GPT(Transformer):
                 f"which is {self.width // self.heads}"
             )
 
+    @property
+    def counts_steps(self) -> bool:
+        """See `Core.counts_steps`."""
+        return self.positions in ("sine", "learned")
+
     def setup(self) -> None:
         """Blocks, lowest first, and what stands around them."""
         self.blocks = [

@@ -31,6 +31,14 @@ class Core(nn.Module):
     needs_equal_width: ClassVar[bool] = False
     """Whether the input must be exactly `width` wide."""
 
+    @property
+    def counts_steps(self) -> bool:
+        """Whether outputs depend on how many steps of the episode came before, as a number.
+
+        Such a core, which has learned on short parts of episodes, knows nothing of higher numbers.
+        """
+        return False
+
     def __post_init__(self) -> None:
         validate(self, "core")
         if not jnp.issubdtype(self.dtype, jnp.floating):

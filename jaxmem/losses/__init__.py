@@ -1,5 +1,6 @@
 """Losses: pure functions on one trajectory, without networks; callers `vmap` them over a batch."""
 
+from jaxmem.losses.continuous import clipped_double_returns, squashed_normal
 from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
 from jaxmem.losses.ppo import clipped_ratio_loss, clipped_value_loss
 from jaxmem.losses.q_learning import double_q_lambda
@@ -24,6 +25,7 @@ __all__ = [
     "by_size",
     "clip_ratio",
     "clip_rewards",
+    "clipped_double_returns",
     "clipped_log_softmax",
     "clipped_ratio_loss",
     "clipped_value_loss",
@@ -35,6 +37,7 @@ __all__ = [
     "return_differences",
     "sac_policy_loss",
     "soft_lambda_returns",
+    "squashed_normal",
     "synthetic_rewards",
     "taken",
     "temperature_loss",

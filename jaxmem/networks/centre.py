@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxmem.networks.inputs import Inputs, scaled
+from jaxmem.networks.inputs import Inputs, action_numbers, scaled
 
 CENTRE = "centre"
 """Name of the collection."""
@@ -36,8 +36,8 @@ class Numbers(NamedTuple):
 
 
 def numbers(inputs: Inputs, num_actions: int) -> Numbers:
-    """Inputs, scaled and with one-hot actions; the action before an episode's first step is a zero vector."""
-    action = jax.nn.one_hot(inputs.prev_action, num_actions)
+    """Inputs, scaled, with actions as vectors; the action before an episode's first step is a zero vector."""
+    action = action_numbers(inputs.prev_action, num_actions)
     return Numbers(scaled(inputs.obs), action, inputs.prev_reward[..., None])
 
 

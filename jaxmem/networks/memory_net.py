@@ -9,7 +9,7 @@ from flax import linen as nn
 
 from jaxmem.cores import Core
 from jaxmem.networks.embed import Embedding
-from jaxmem.networks.inputs import Inputs
+from jaxmem.networks.inputs import Inputs, action_numbers
 
 FEATURES = "features"
 """Flax's collection in which a trunk with a predictor leaves its features, where that is mutable."""
@@ -108,7 +108,7 @@ def embedded(embedding: Embedding, inputs: Inputs) -> jax.Array:
     """Inputs [T, B, ...], embedded: [T, B, D]."""
     # Steps and rows share one axis around the core: XLA's CPU backend is slow with the weight gradients of two.
     flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), inputs)
-    return embedding(flat).reshape(*inputs.prev_action.shape, -1)
+    return embedding(flat).reshape(*inputs.prev_reward.shape, -1)
 
 
 def over_rows(head: nn.Module, y: jax.Array) -> jax.Array:
@@ -118,8 +118,8 @@ def over_rows(head: nn.Module, y: jax.Array) -> jax.Array:
 
 
 def with_action(y: jax.Array, action: jax.Array, num_actions: int) -> jax.Array:
-    """What is known of a step, [..., D], and what was done in it, int [...], as one-hot: [..., D + num_actions]."""
-    return jnp.concatenate([y, jax.nn.one_hot(action, num_actions, dtype=y.dtype)], axis=-1)
+    """What is known of a step, [..., D], and what was done in it (see `action_numbers`): [..., D + num_actions]."""
+    return jnp.concatenate([y, action_numbers(action, num_actions).astype(y.dtype)], axis=-1)
 
 
 def parameter_count(params: Any) -> int:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
+import numpy as np
 
 from jaxmem.config import Config, ConfigError, choice, flag, integer, integers
-from jaxmem.cores import CoreOptions
+from jaxmem.cores import CoreOptions, windowed
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.heads import MLPHead
+from jaxmem.networks.inputs import Actions
 from jaxmem.networks.memory_net import Trunk
 from jaxmem.networks.prediction import AuxiliaryOptions, Predictor
 from jaxmem.networks.vision import smallest_picture
@@ -41,6 +43,8 @@ class NetworkOptions(Config):
     """heads read the embedding beside the core's output, so that memory need not carry what is seen now"""
     head: tuple[int, ...] = integers((256, 256), low=1)
     """widths of the head's hidden layers"""
+    head_init: str = choice("uniform", ["uniform", "orthogonal"])
+    """first weights of heads; see `MLPHead`"""
     dtype: str = choice("float32", ["float32", "bfloat16"])
     """compute dtype; parameters are float32"""
 
@@ -62,18 +66,16 @@ class NetworkOptions(Config):
         Args:
             core: which memory core, and its options.
             obs_space: a gymnax `Box`.
-            action_space: a gymnax `Discrete`.
+            action_space: a gymnax `Discrete`, or a `Box` of one axis; see `actions_of`.
             max_length: the most steps that the core sees of one episode.
             auxiliary: what trunks predict; None for nothing.
 
         Raises:
             ConfigError: for spaces that the network cannot take, or if the core cannot take the embedding's width.
         """
-        # Importing gymnax starts JAX's backend; a program must be able to configure that after importing jaxmem.
         from gymnax.environments import spaces
 
-        if not isinstance(action_space, spaces.Discrete):
-            raise ConfigError(f"env has the action space {type(action_space).__name__}: allowed is Discrete")
+        actions = actions_of(action_space)
         if not isinstance(obs_space, spaces.Box):
             raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
         shape = tuple(obs_space.shape)
@@ -85,13 +87,33 @@ class NetworkOptions(Config):
                 f"allowed is (height, width, channels), at least {smallest} high and wide"
             )
         cnn = (self.cnn_channels, self.cnn_kernel) if is_picture and self.encoder != "linear" else None
-        parts = NetworkParts(self, core, shape, cnn, action_space.n, max_length, auxiliary or AuxiliaryOptions())
+        parts = NetworkParts(self, core, shape, cnn, actions, max_length, auxiliary or AuxiliaryOptions())
         if parts.core().needs_equal_width and self.input_width != core.width:
             raise ConfigError(
                 f"core.width is {core.width}: the {core.name} core needs the width of its input, which is "
                 f"{self.input_width} (network.obs_embed + action_embed + reward_embed)"
             )
         return parts
+
+
+def actions_of(space: Any) -> Actions:
+    """What actions a gymnax space has, as agents see them.
+
+    Raises:
+        ConfigError: it is neither a `Discrete` nor a `Box` of one axis with bounds.
+    """
+    # Importing gymnax starts JAX's backend; a program must be able to configure that after importing jaxmem.
+    from gymnax.environments import spaces
+
+    if isinstance(space, spaces.Discrete):
+        return Actions(space.n)
+    if not isinstance(space, spaces.Box):
+        raise ConfigError(f"env has the action space {type(space).__name__}: allowed are Discrete and Box")
+    if len(space.shape) != 1:
+        raise ConfigError(f"env has actions of the shape {tuple(space.shape)}: allowed is one axis")
+    if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
+        raise ConfigError("env has actions without bounds: allowed is a Box with bounds, which agents see as -1 and 1")
+    return Actions(space.shape[0], continuous=True)
 
 
 @dataclass(frozen=True)
@@ -103,18 +125,25 @@ class NetworkParts:
         core_options: which core.
         obs_shape: shape of one observation.
         cnn: channels and kernel of the convolutional net that embeds it; None for a linear layer.
-        num_actions: size of the action space.
+        actions: which there are.
         max_length: the most steps that the core sees of one episode.
         auxiliary: what trunks predict.
+        window: while acting, the core sees the last so many steps as if they were an episode; None: what it remembers.
     """
 
     options: NetworkOptions
     core_options: CoreOptions
     obs_shape: tuple[int, ...]
     cnn: tuple[tuple[int, ...], int] | None
-    num_actions: int
+    actions: Actions
     max_length: int
     auxiliary: AuxiliaryOptions
+    window: int | None = None
+
+    @property
+    def num_actions(self) -> int:
+        """How many actions there are, or how many numbers one has."""
+        return self.actions.size
 
     @property
     def dtype(self) -> Any:
@@ -122,8 +151,9 @@ class NetworkParts:
         return _DTYPES[self.options.dtype]
 
     def core(self) -> Any:
-        """A memory core."""
-        return self.core_options.make(self.max_length, self.dtype)
+        """A memory core, in a window where there is one."""
+        core = self.core_options.make(self.max_length, self.dtype)
+        return core if self.window is None else windowed(core, self.window, self.options.input_width)
 
     def embedding(self, history: bool = True) -> Embedding:
         """An embedding of a step's inputs; without `history`, of the observation alone."""
@@ -152,4 +182,5 @@ class NetworkParts:
 
     def head(self, last_bound: float = 3e-3, outputs: int | None = None) -> MLPHead:
         """A read-out, by default with one output an action; its last layer starts uniform in +-`last_bound`."""
-        return MLPHead(self.options.head, outputs or self.num_actions, last_bound, dtype=self.dtype)
+        orthogonal = self.options.head_init == "orthogonal"
+        return MLPHead(self.options.head, outputs or self.num_actions, last_bound, self.dtype, orthogonal)

@@ -43,7 +43,7 @@ class Predictor(nn.Module):
     Attributes:
         head: read-out with `sizes(...)` outputs in all.
         options: what is predicted.
-        num_actions: size of the action space.
+        num_actions: how many actions there are, or how many numbers one has.
     """
 
     head: nn.Module
@@ -62,14 +62,14 @@ class Predictor(nn.Module):
 
         Args:
             features: [T, B, D], of the steps.
-            action: int [T, B], taken there.
+            action: [T, B, ...], taken there.
             next_obs: [T, B, ...], seen afterwards.
             reward: float32 [T, B], that followed.
         """
         x = with_action(features, action, self.num_actions)
         targets = {}
         if self.options.next_obs > 0:
-            targets["next_obs"] = scaled(next_obs).reshape(*action.shape, -1)
+            targets["next_obs"] = scaled(next_obs).reshape(*reward.shape, -1)
         if self.options.reward > 0:
             targets["reward"] = reward[..., None]
         said, errors, begin = over_rows(self.head, x), {}, 0

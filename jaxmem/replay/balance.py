@@ -66,10 +66,14 @@ def sample_balanced(replay: Replay, favoured: Favoured, key: jax.Array, batch_si
 
     `favoured` must have been made of this replay, in which at least one episode is stored.
     """
+    return take(replay, balanced_rows(replay, favoured, key, batch_size))
+
+
+def balanced_rows(replay: Replay, favoured: Favoured, key: jax.Array, batch_size: int) -> jax.Array:
+    """Rows of `batch_size` episodes, int32 [B]: see `sample_balanced`."""
     all_key, favoured_key = jax.random.split(key)
     drawn = jax.random.randint(favoured_key, (batch_size,), 0, jnp.maximum(favoured.count, 1))
     from_favoured = jnp.arange(batch_size) < math.ceil(favoured.share * batch_size)
-    rows = jnp.where(
+    return jnp.where(
         from_favoured & (favoured.count > 0), favoured.rows[drawn], uniform_rows(replay, all_key, batch_size)
     )
-    return take(replay, rows)

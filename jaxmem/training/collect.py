@@ -1,15 +1,16 @@
 """Whole episodes, collected side by side by one scan."""
 
-import math
 from dataclasses import replace
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
+from jaxmem import envs
 from jaxmem.agents import Agent, AgentState
+from jaxmem.cores.anywhere import anywhere
 from jaxmem.exploration import DeviationOptions, Deviations
-from jaxmem.networks import Inputs, first_inputs
+from jaxmem.networks import Inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.state import BESIDE, Run
 from jaxmem.training.task import Task, keep
@@ -45,7 +46,7 @@ def collect(
 ) -> tuple[Episodes, Outcome]:
     """Play `batch_size` episodes to their ends.
 
-    Rows whose episode is over wait, frozen, until the horizon.
+    Rows whose episode is over wait, frozen, until the last one's end; from there to the horizon nothing is computed.
 
     Args:
         task: what is played.
@@ -67,8 +68,7 @@ def collect(
     # Beside the split, so that runs without deviations draw what they drew before there were any.
     plan_key = jax.random.fold_in(key, BESIDE - 1)
     obs, env_state = task.reset(reset_key, batch_size)
-    action_space = task.env.action_space(task.params)
-    deviations = deviations or Deviations(DeviationOptions(), horizon, action_space.n)
+    deviations = deviations or Deviations(DeviationOptions(), horizon, task.actions.size)
     plan = deviations.plan(plan_key, batch_size)
 
     def step(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
@@ -77,8 +77,7 @@ def collect(
         act_key, env_key = jax.random.split(key)
         deviate_key = jax.random.fold_in(key, BESIDE)
         if mode == "random":
-            action = jax.vmap(action_space.sample)(jax.random.split(act_key, batch_size))
-            log_prob = jnp.full((batch_size,), -math.log(action_space.n), jnp.float32)
+            action, log_prob = task.random_actions(act_key, batch_size)
         else:
             start = jnp.full((batch_size,), t == 0)
             done = progress[0] + progress[1] * t / horizon
@@ -90,20 +89,30 @@ def collect(
         env_state = keep(alive, next_state, env_state)
         reward = jnp.where(alive, reward, 0)
         ended = alive & (terminated | truncated)
-        inputs = Inputs(obs, action.astype(jnp.int32), reward)
+        inputs = Inputs(obs, action, reward)
         said = jax.tree.map(lambda value: jnp.where(ended, value, 0), said)
         outputs = (obs, action, log_prob, deviated, reward, alive, ended & terminated, said)
         return (env_state, inputs, memory, alive & ~ended), outputs
 
+    def step_or_wait(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
+        def wait(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
+            _, outputs = jax.eval_shape(step, carry, inputs_t)
+            nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), outputs[1:])
+            return carry, (carry[1].obs, *nothing)
+
+        return jax.lax.cond(anywhere(carry[-1]), step, wait, carry, inputs_t)
+
     carry = (
         env_state,
-        first_inputs(obs),
+        task.first_inputs(obs),
         agent.initial_carry(batch_size),
         jnp.ones((batch_size,), bool),
     )
     times = jnp.arange(horizon)
+    # Over all seeds at once, or a condition would compute both sides and choose.
+    body = step if envs.fixed_horizon(task.env) else step_or_wait
     _, (next_obs, action, log_prob, deviated, reward, taken, terminated, said) = jax.lax.scan(
-        step, carry, (times, jax.random.split(scan_key, horizon))
+        body, carry, (times, jax.random.split(scan_key, horizon))
     )
     episodes = Episodes(
         obs=jnp.concatenate([obs[None], next_obs]),

@@ -3,13 +3,12 @@
 import jax
 import jax.numpy as jnp
 
-from jaxmem.agents import Agent, AgentState
-from jaxmem.networks import first_inputs
+from jaxmem.agents import AgentState, DiscreteAgent
 from jaxmem.training.task import Task
 
 
 def decisive_chance(
-    task: Task, agent: Agent, state: AgentState, key: jax.Array, progress: jax.Array | float
+    task: Task, agent: DiscreteAgent, state: AgentState, key: jax.Array, progress: jax.Array | float
 ) -> jax.Array:
     """How likely the agent, as it explores, is to begin an episode with the task's decisive action.
 
@@ -29,5 +28,5 @@ def decisive_chance(
     # All episodes begin alike.
     obs, _ = task.reset(key, 1)
     carry, start = agent.initial_carry(1), jnp.ones((1,), bool)
-    _, log_probs = agent.behaviour(state, carry, first_inputs(obs), start, key, progress, explore=True)
+    _, log_probs = agent.behaviour(state, carry, task.first_inputs(obs), start, key, progress, explore=True)
     return jnp.exp(log_probs[0, task.decisive])

@@ -8,11 +8,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxmem import envs
+from jaxmem import agents, envs
 from jaxmem.agents import Agent
 from jaxmem.config import ConfigError
 from jaxmem.exploration import Deviations
-from jaxmem.networks import Inputs, NetworkParts, first_inputs
+from jaxmem.networks import Inputs, NetworkParts
 from jaxmem.redistribution import Redistribution
 from jaxmem.training.collect import Mode, collect
 from jaxmem.training.decision import decisive_chance
@@ -47,6 +47,7 @@ class Program:
     @cached_property
     def agent(self) -> Agent:
         """The algorithm, bound to network and task."""
+        self._check_actions()
         agent = self.config.agent.make(*self._parts, self.task.horizon)
         self._check_metrics(agent)
         return agent
@@ -63,17 +64,27 @@ class Program:
         obs_space, action_space = task.env.observation_space(task.params), task.env.action_space(task.params)
         # The learner also sees the observation after the last action.
         parts = config.network.parts(config.core, obs_space, action_space, task.horizon + 1, config.auxiliary)
-        return parts, first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
+        return parts, task.first_inputs(jnp.zeros((1, *obs_space.shape), obs_space.dtype))
 
     @cached_property
     def learner(self) -> OffPolicy | OnPolicy:
         """How one seed plays and learns."""
         agent: Any = self.agent
         task, config = self.task, self.config
-        deviations = Deviations(config.deviation, task.horizon, task.env.action_space(task.params).n)
+        deviations = Deviations(config.deviation, task.horizon, task.actions.size)
         if config.agent.on_policy:
             return OnPolicy(task, agent, config.loop, deviations, self.redistribution)
         return OffPolicy(task, agent, config.loop, deviations, config.balance, self.redistribution)
+
+    def _check_actions(self) -> None:
+        options, continuous = self.config.agent, self.task.actions.continuous
+        if options.continuous == continuous:
+            return
+        fitting = [name for name in agents.registered_agents if agents.options(name).continuous == continuous]
+        kind, allowed = "continuous" if continuous else "discrete", " or ".join(fitting)
+        raise ConfigError(
+            f"agent.name is {options.name!r}: {self.config.env.id} has {kind} actions, allowed is {allowed}"
+        )
 
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)
@@ -145,6 +156,8 @@ class Program:
         return {name: jnp.mean(value) for name, value in outcome.items()}
 
     def _decisive(self, run: Run) -> jax.Array:
+        # A task has such an action only if its actions are discrete.
+        agent: Any = self.agent
         key = jax.random.fold_in(run.eval_key, run.iterations)
         progress = run.iterations / self.config.loop.iterations
-        return decisive_chance(self.task, self.agent, run.agent, key, progress)
+        return decisive_chance(self.task, agent, run.agent, key, progress)

@@ -72,11 +72,22 @@ class OffPolicy:
 
     def _sampler(self, stored: Replay) -> Callable[[jax.Array], Episodes]:
         """What draws the batch of an update; what it needs to know of the whole replay is computed here, once."""
-        size = self.agent.batch_size
+        size, steps = self.agent.batch_size, self.agent.context
         if self.balance.share == 0:
-            return lambda key: episode_replay.sample(stored, key, size)
+            if steps is None:
+                return lambda key: episode_replay.sample(stored, key, size)
+            ends = episode_replay.part_ends(stored, steps)
+            return lambda key: episode_replay.sample_parts(stored, ends, key, size, steps)
         favoured = episode_replay.favoured(stored, self.balance)
-        return lambda key: episode_replay.sample_balanced(stored, favoured, key, size)
+        if steps is None:
+            return lambda key: episode_replay.sample_balanced(stored, favoured, key, size)
+
+        def parts(key: jax.Array) -> Episodes:
+            rows_key, part_key = jax.random.split(key)
+            rows = episode_replay.balanced_rows(stored, favoured, rows_key, size)
+            return episode_replay.random_parts(stored, rows, part_key, steps)
+
+        return parts
 
     def _update(self, run: Run, updates: jax.Array | int, key: jax.Array) -> Run:
         sample, model = self._sampler(run.experience), self.redistribution

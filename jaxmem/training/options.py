@@ -145,6 +145,14 @@ class RunConfig(Config):
         kind = self.redistribution.kind
         if kind != "none" and self.loop.unroll is not None:
             raise ConfigError(f"redistribution.kind is {kind!r}: it needs whole episodes, allowed is loop.unroll none")
+        if kind != "none" and not self.agent.whole_episodes:
+            raise ConfigError(
+                f"redistribution.kind is {kind!r}: it needs whole episodes, allowed is agent.context none"
+            )
+        if self.deviation.kind != "none" and self.agent.continuous:
+            raise ConfigError(
+                f"deviation.kind is {self.deviation.kind!r}: {self.agent.name} has continuous actions, allowed is none"
+            )
         if self.auxiliary.weights and not self.agent.predicts:
             raise ConfigError(f"auxiliary has weights: {self.agent.name} learns no predictions, allowed is 0")
         if self.balance.share > 0 and self.agent.on_policy:

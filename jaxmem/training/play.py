@@ -8,7 +8,7 @@ from flax import struct
 
 from jaxmem.agents import Agent, AgentState, Unroll
 from jaxmem.exploration import Deviations
-from jaxmem.networks import Inputs, first_inputs
+from jaxmem.networks import Inputs
 from jaxmem.training.task import Task, episode_outcomes, keep
 
 Sums = dict[str, jax.Array]
@@ -49,7 +49,7 @@ def begin(task: Task, agent: Agent, key: jax.Array, rows: int, deviations: Devia
     return Actors(
         env_state=env_state,
         memory=agent.initial_carry(rows),
-        inputs=first_inputs(obs),
+        inputs=task.first_inputs(obs),
         start=start,
         cut=~start,
         plan=deviations.plan(plan_key, rows),
@@ -111,14 +111,14 @@ def play(
         after = Actors(
             env_state=keep(start, env_state, stepped.state),
             memory=memory,
-            inputs=keep(start, first_inputs(obs), Inputs(stepped.obs, action.astype(jnp.int32), reward)),
+            inputs=keep(start, task.first_inputs(obs), Inputs(stepped.obs, action, reward)),
             start=start,
             cut=cut,
             plan=keep(start, deviations.plan(plan_key, rows), actors.plan),
             reward=jnp.where(ended, 0, over["return"]),
             length=jnp.where(ended, 0, over["length"]),
         )
-        outputs = (actors.inputs, actors.start, action.astype(jnp.int32), log_prob, deviated, reward, terminated, taken)
+        outputs = (actors.inputs, actors.start, action, log_prob, deviated, reward, terminated, taken)
         return (after, count + jnp.sum(ended, dtype=jnp.int32), sums), outputs
 
     nothing = {name: jnp.zeros((), jnp.float32) for name in names}

@@ -1,12 +1,15 @@
 """The environment of a run, stepped in rows."""
 
+import math
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from jaxmem import envs
+from jaxmem.agents import Decision
 from jaxmem.config import ConfigError
+from jaxmem.networks import DISCRETE, Actions, Inputs, actions_of, first_inputs
 
 
 class Stepped(NamedTuple):
@@ -38,6 +41,7 @@ class Task(NamedTuple):
         horizon: the most steps of an episode.
         reports: which of its episode metrics `info` really has.
         decisive: the action that an episode should begin with; see `envs.decisive_action`.
+        actions: which there are, as agents see them.
     """
 
     env: Any
@@ -45,6 +49,7 @@ class Task(NamedTuple):
     horizon: int
     reports: tuple[str, ...]
     decisive: int | None = None
+    actions: Actions = DISCRETE
 
     @staticmethod
     def of(options: envs.EnvOptions) -> "Task":
@@ -65,15 +70,19 @@ class Task(NamedTuple):
             if name in info and info[name].shape != ():
                 raise ConfigError(f"{options.id}: info[{name!r}] has the shape {info[name].shape}: allowed is a scalar")
         reports = tuple(name for name in names if name in info)
-        return Task(env, params, envs.horizon(env, params), reports, envs.decisive_action(env))
+        actions = actions_of(env.action_space(params))
+        return Task(env, params, envs.horizon(env, params), reports, envs.decisive_action(env), actions)
 
     def reset(self, key: jax.Array, rows: int) -> tuple[jax.Array, Any]:
         """Begin an episode in each of B rows: observations [B, ...] and states."""
         return jax.vmap(self.env.reset_env, in_axes=(0, None))(jax.random.split(key, rows), self.params)
 
     def step(self, key: jax.Array, state: Any, action: jax.Array) -> Stepped:
-        """One step of B rows, which stay where their episode ends; actions [B]."""
+        """One step of B rows, which stay where their episode ends; actions as agents have them, [B, ...]."""
         names = envs.episode_metrics(self.env)
+        if self.actions.continuous:
+            space = self.env.action_space(self.params)
+            action = space.low + (action + 1) / 2 * (space.high - space.low)
 
         def row(key: jax.Array, state: Any, action: jax.Array) -> Stepped:
             obs, state, reward, terminated, info = self.env.step_env(key, state, action, self.params)
@@ -83,6 +92,22 @@ class Task(NamedTuple):
             return Stepped(obs, state, reward, jnp.asarray(terminated, bool), jnp.asarray(truncated, bool), said)
 
         return jax.vmap(row)(jax.random.split(key, action.shape[0]), state, action)
+
+    def random_actions(self, key: jax.Array, rows: int) -> Decision:
+        """Actions drawn evenly from all there are, with their log-probabilities, or log-densities: [B]."""
+        actions = self.actions
+        if actions.continuous:
+            action = jax.random.uniform(key, (rows, actions.size), minval=-1.0, maxval=1.0)
+            likely = -actions.size * math.log(2)
+        else:
+            space = self.env.action_space(self.params)
+            action = jax.vmap(space.sample)(jax.random.split(key, rows)).astype(jnp.int32)
+            likely = -math.log(actions.size)
+        return Decision(action, jnp.full((rows,), likely, jnp.float32))
+
+    def first_inputs(self, obs: jax.Array) -> Inputs:
+        """What agents see at the first step of B episodes; `obs` is [B, ...]."""
+        return first_inputs(obs, self.actions)
 
 
 def episode_outcomes(task: Task) -> tuple[str, ...]:

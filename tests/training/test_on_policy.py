@@ -12,7 +12,6 @@ from flax import struct
 from support import assert_same_bits, small_config
 
 from jaxmem import agents, cores, envs
-from jaxmem.agents import registered_agents
 from jaxmem.config import ConfigError
 from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.losses import taken
@@ -124,10 +123,14 @@ FAMILIES = {
     "minatar": ["Asterix-MinAtar", "Breakout-MinAtar", "Freeway-MinAtar", "SpaceInvaders-MinAtar"],
 }
 
+DISCRETE = [name for name in agents.registered_agents if not agents.options(name).continuous]
+CONTINUOUS = [name for name in agents.registered_agents if agents.options(name).continuous]
+
 
 @pytest.mark.parametrize(
     ("env_id", "agent"),
-    [(ids[0], agent) for ids in FAMILIES.values() for agent in registered_agents]
+    [(ids[0], agent) for ids in FAMILIES.values() for agent in DISCRETE]
+    + [("Pendulum-v1", agent) for agent in CONTINUOUS]
     + [pytest.param(env_id, "vtrace", marks=pytest.mark.slow) for ids in FAMILIES.values() for env_id in ids[1:]],
 )
 def test_gymnaxs_tasks_fit_every_agent_and_pictures_get_the_cnn(env_id, agent):
