@@ -4,11 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from jaxmem.analysis.comparison import Lengths, Pair
 from jaxmem.analysis.curves import ESTIMATE_NAMES, metric_title
+from jaxmem.analysis.efficiency import Comparison, Measured
 from jaxmem.analysis.legends import fits_inside, legend_below, line_style
+
+_MARKERS = {"": "o", ">=": ">", "<=": "<"}
 
 
 def draw_improvement(pairs: Sequence[Pair], metric: str, path: Path) -> None:
@@ -58,3 +63,42 @@ def draw_lengths(families: Mapping[str, Sequence[Lengths]], metric: str, estimat
         of = f"{ESTIMATE_NAMES[estimate]} of {' and '.join(map(str, seeds))} seeds, 95 % CI"
         figure.suptitle(of, fontsize="medium")
     figure.savefig(path, dpi=120)
+
+
+def draw_efficiency(comparisons: Sequence[Comparison], metric: str, path: Path) -> None:
+    """Draw what algorithms reach against the reference, a row of panels a task, a line an algorithm."""
+    others = [[item for item in one.algorithms if item.algorithm != one.reference] for one in comparisons]
+    longest = max(len(item.algorithm) for items in others for item in items)
+    heights = [1.2 + 0.4 * len(items) for items in others]
+    figure = Figure(figsize=(8 + 0.09 * longest, sum(heights)), layout="constrained")
+    panels = figure.subplots(len(others), 2, squeeze=False, sharey="row", height_ratios=heights)
+    for (left, right), one, items in zip(panels, comparisons, others, strict=True):
+        _draw_measured(left, [item.difference for item in items], 0.0)
+        left.set_yticks(range(len(items)), [item.algorithm for item in items])
+        left.set_ylim(len(items) - 0.5, -0.5)
+        left.set(
+            xlabel=f"mean {metric_title(metric)}: difference from {one.reference}",
+            title=f"{one.task}, {one.env_steps:.0f} steps",
+        )
+        right.set_xscale("log", base=2)
+        right.xaxis.set_major_locator(LogLocator(base=2, numticks=8))
+        right.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        right.minorticks_off()
+        _draw_measured(right, [item.ratio for item in items], 1.0)
+        if one.score is not None:
+            right.set(xlabel=f"median steps to {one.score:.4g}: ratio to {one.reference}")
+    figure.suptitle("arrows: bounds, as seeds never get there; 95 % CI", fontsize="medium")
+    figure.savefig(path, dpi=120)
+
+
+def _draw_measured(axes: Axes, found: Sequence[Measured | None], even: float) -> None:
+    """Figures with their intervals, one below the other; `even` is that of what makes no difference."""
+    axes.axvline(even, color="0.6", linestyle="--", linewidth=1)
+    for place, one in enumerate(found):
+        if one is not None:
+            axes.hlines(place, one.low, one.high, "C0", linewidth=7, alpha=0.35)
+            axes.plot([one.value], [place], _MARKERS[one.signs[0]], color="C0")
+            for bound, sign in zip((one.low, one.high), one.signs[1:], strict=True):
+                if sign:
+                    axes.plot([bound], [place], _MARKERS[sign], color="C0", markersize=4)
+    axes.grid(alpha=0.3, axis="x")

@@ -6,6 +6,7 @@ import jax
 
 from jaxmem.analysis.credit_estimate import PairedReturns, paired_returns
 from jaxmem.analysis.window_estimate import WindowDistances, WindowReturns, window_distances, window_returns
+from jaxmem.config import ConfigError
 from jaxmem.training.evaluate import load_run
 from jaxmem.training.folder import RunFolder
 
@@ -43,9 +44,12 @@ def estimate(
 
     Raises:
         CheckpointError: if there is no checkpoint, or it cannot be used.
-        ConfigError: if there are no such windows or times, or too few episodes.
+        ConfigError: if actions are continuous, if there are no such windows or times, or too few episodes.
     """
     program, run, _ = load_run(run_folder)
+    if program.task.actions.continuous:
+        env_id = program.config.env.id
+        raise ConfigError(f"{env_id} has continuous actions: lengths are estimated by comparing discrete ones")
     windows = doubled_windows(program.task.horizon) if windows is None else windows
     key = jax.random.key(seed)
     return Estimates(

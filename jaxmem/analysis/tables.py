@@ -21,3 +21,8 @@ def write_table(csv_file: Path, markdown_file: Path, columns: Sequence[str], row
 def figure(value: float) -> str:
     """A number in four digits; nan is left empty."""
     return "" if math.isnan(value) else f"{value:.4g}"
+
+
+def whole(value: float) -> str:
+    """A number rounded to a whole one, in all its digits; nan is left empty."""
+    return "" if math.isnan(value) else f"{value:.0f}"

@@ -236,7 +236,8 @@ def _play(program: Program, count: int, state: AgentState, key: jax.Array, windo
 @partial(jax.jit, static_argnums=(0, 1))
 def _distances(program: Program, count: int, state: AgentState, key: jax.Array, longest: jax.Array) -> jax.Array:
     """For each n up to `longest` the mean distance over the steps of an episode: [T, B]; the rows above stay 0."""
-    agent, horizon = program.agent, program.task.horizon
+    agent: Any = program.agent
+    horizon = program.task.horizon
     episodes, _ = collect(program.task, agent, state, key, count, "greedy", (1.0, 0.0))
     inputs, start = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes))
 

@@ -36,7 +36,7 @@ def acting(bench: CoreBench, figures: list[Figures]) -> Table:
         ("core", "T", "µs per step and row", "steps/s", "compile s"),
         rows,
         (
-            f"Whole episodes of T steps in one scan, the memory carried, no environment. {_repeats(bench)}",
+            f"Whole episodes of T steps in one scan, the memory carried, no environment. {bench.repeats}",
             "Steps per second are those of all rows together.",
         ),
     )
@@ -72,7 +72,7 @@ def learning(bench: CoreBench, figures: list[Figures]) -> Table:
         rows,
         (
             f"A whole update, made in a compiled loop as in training: three forward passes, one backward pass, "
-            f"optimiser, targets. {_repeats(bench)}",
+            f"optimiser, targets. {bench.repeats}",
             "GFLOP: matrix products in the compiled update, those in loops times the loop's length, recomputed too. "
             "GFLOP by XLA: its cost analysis of the same, which counts bodies of loops once, and activations too. "
             "nan: a loop has as many turns as the episodes need, so that nothing can be counted.",
@@ -130,7 +130,3 @@ def growth(figures: list[Figures]) -> Table:
             "transformer, 0 for recurrent cores.",
         ),
     )
-
-
-def _repeats(bench: CoreBench) -> str:
-    return f"Median (least to greatest) of {bench.repeats.count} repeats, at most 3 where a call takes over 5 s."

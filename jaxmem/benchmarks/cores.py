@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxmem import agents, cores, envs
+from jaxmem.agents import EpisodeAgent
 from jaxmem.agents.ddqn import DoubleDQN
 from jaxmem.benchmarks.program import Program, build
 from jaxmem.benchmarks.timing import Repeats, Timing, interleave
@@ -74,8 +75,8 @@ class Acting:
     timing: Timing
 
 
-# Updates in a timed call.
-_UPDATES = 4
+UPDATES = 4
+"""Updates in a timed call."""
 
 
 @dataclass(frozen=True)
@@ -172,25 +173,34 @@ def _act(bench: CoreBench, case: Case, net: MemoryNet, params: Any, example: Inp
 
 def _learn(bench: CoreBench, case: Case, agent: Any, state: Any) -> Learning:
     episodes = episodes_like(agent.example, case.length, bench.batch_size)
+    program, update = updates(agent, state, episodes)
+    square = jax.random.normal(jax.random.key(2), (bench.matmul, bench.matmul))
+    product = build(jnp.matmul, square, square)
+    times = interleave({"matmul": lambda: product.call(square, square), "update": update}, bench.repeats)
+    one = times["update"].share(UPDATES)
+    return Learning(replace(program, flops=program.flops / UPDATES), one, product.flops / min(times["matmul"].seconds))
+
+
+def updates(agent: EpisodeAgent, state: Any, episodes: Episodes) -> tuple[Program, Callable[[], Any]]:
+    """`UPDATES` updates of an agent on the same batch: the program, and a function that goes on with them.
+
+    As in training, updates are made in a compiled loop, and the old state's memory becomes the new one's; `state` is
+    gone with the first call. With one update a call, a CPU would spend a fifth of the time on fetching temporary memory
+    from the operating system.
+    """
     key = jax.random.key(2)
 
-    # As in training, updates are made in a compiled loop, and the old state's memory becomes the new one's. With one
-    # update a call, a CPU would spend a fifth of the time on fetching temporary memory from the operating system.
-    def updates(state: Any, episodes: Episodes, key: jax.Array) -> Any:
+    def loop(state: Any, episodes: Episodes, key: jax.Array) -> Any:
         def one(index: jax.Array, state: Any) -> Any:
             return agent.update(state, episodes, jax.random.fold_in(key, index))[0]
 
-        return jax.lax.fori_loop(0, _UPDATES, one, state)
+        return jax.lax.fori_loop(0, UPDATES, one, state)
 
-    program = build(updates, state, episodes, key, donate=(0,))
-    square = jax.random.normal(key, (bench.matmul, bench.matmul))
-    product = build(jnp.matmul, square, square)
+    program = build(loop, state, episodes, key, donate=(0,))
 
     def update() -> Any:
         nonlocal state
         state = program.call(state, episodes, key)
         return jax.tree.leaves(state)[0]
 
-    times = interleave({"matmul": lambda: product.call(square, square), "update": update}, bench.repeats)
-    one = Timing(tuple(seconds / _UPDATES for seconds in times["update"].seconds))
-    return Learning(replace(program, flops=program.flops / _UPDATES), one, product.flops / min(times["matmul"].seconds))
+    return program, update

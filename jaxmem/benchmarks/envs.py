@@ -12,6 +12,7 @@ from jaxmem.benchmarks.program import build
 from jaxmem.benchmarks.report import Cell, Table
 from jaxmem.benchmarks.timing import Repeats, Spread, interleave
 from jaxmem.envs import gymnax_ids
+from jaxmem.envs.registry import ADAPTERS
 
 REFERENCE = "MemoryChain-bsuite"
 
@@ -34,8 +35,8 @@ class EnvBench:
 
 
 def own_ids() -> tuple[str, ...]:
-    """The registered environments that are not gymnax's."""
-    return tuple(id for id in envs.registered_envs if id not in gymnax_ids.ids())
+    """The registered environments that are neither gymnax's nor those of a library of physics."""
+    return tuple(id for id in envs.registered_envs if id not in gymnax_ids.ids() and not id.startswith(tuple(ADAPTERS)))
 
 
 def rollout(env: Any, params: Any, batch_size: int, steps: int) -> Callable[[jax.Array], jax.Array]:
@@ -82,8 +83,7 @@ def measure(bench: EnvBench, begin: Callable[[str], None]) -> Table:
         begin(id)
         play, compile_seconds = compiled(id)
         times = interleave({"reference": reference, "env": play}, bench.repeats)
-        pairs = zip(times["reference"].seconds, times["env"].seconds, strict=True)
-        ratio = Spread.of([reference_s / env_s for reference_s, env_s in pairs])
+        ratio = times["reference"].relative_to(times["env"])
         reference_rates += [work / seconds for seconds in times["reference"].seconds]
         rows.append((id, _millions(times["env"].rate(work)), ratio, compile_seconds))
     if not reference_rates:

@@ -41,6 +41,14 @@ class Timing:
         """`work`, done by one call, per second."""
         return Spread.of([work / seconds for seconds in self.seconds])
 
+    def share(self, parts: int) -> "Timing":
+        """Times of each of so many equal parts of the call."""
+        return Timing(tuple(seconds / parts for seconds in self.seconds))
+
+    def relative_to(self, other: "Timing") -> Spread:
+        """How many times as long as `other` the call takes, round by round."""
+        return Spread.of([own / its for own, its in zip(self.seconds, other.seconds, strict=True)])
+
 
 @dataclass(frozen=True)
 class Repeats:
@@ -54,6 +62,13 @@ class Repeats:
 
     count: int
     min_seconds: float
+
+    def __str__(self) -> str:
+        """What notes below tables say."""
+        return (
+            f"Median (least to greatest) of {self.count} repeats, at most {_SLOW_REPEATS} where a call takes over "
+            f"{_SLOW_SECONDS:.0f} s."
+        )
 
 
 def interleave(functions: Mapping[str, Callable[[], Any]], repeats: Repeats) -> dict[str, Timing]:

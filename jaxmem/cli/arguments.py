@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import tyro
 
-from jaxmem.cli.fields import check_fields
+from jaxmem.cli.fields import check_fields, spell_none
 from jaxmem.config import ConfigError, ConfigT
 
 _HELP = ("-h", "--help")
@@ -113,8 +113,7 @@ def set_fields(config: ConfigT, arguments: list[str], prog: str) -> ConfigT:
     if any(word in _HELP for word in arguments):
         tyro.cli(type(config), default=config, args=["--help"], prog=prog, description="")
     check_fields(config, arguments)
-    # Our messages say none, as a user would; tyro wants Python's spelling.
-    arguments = ["None" if word == "none" else re.sub(r"=none$", "=None", word) for word in arguments]
+    arguments = spell_none(config, arguments)
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(errors):

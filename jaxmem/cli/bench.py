@@ -1,13 +1,14 @@
-"""`jaxmem bench`: measure environments, cores and their memory, and how long exact lengths take."""
+"""`jaxmem bench`: measure environments, cores and their memory, TD3, and how long exact lengths take."""
 
 import argparse
+import importlib.util
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from rich.console import Console
 
-from jaxmem.benchmarks import core_tables, machine
+from jaxmem.benchmarks import control, core_tables, machine
 from jaxmem.benchmarks import cores as core_bench
 from jaxmem.benchmarks import envs as env_bench
 from jaxmem.benchmarks import lengths as length_bench
@@ -26,6 +27,7 @@ _FULL = {
     "batch_size": 32,
     "act_batch": 16,
     "width": 128,
+    "context": 64,
     "envs": 1024,
     "env_steps": 256,
     "corridors": [25, 50, 100, 200],
@@ -37,6 +39,7 @@ _QUICK = {
     "batch_size": 2,
     "act_batch": 2,
     "width": 8,
+    "context": 4,
     "envs": 4,
     "env_steps": 8,
     "corridors": [2, 3],
@@ -69,11 +72,14 @@ def main(arguments: list[str]) -> int:
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
-    parser = Parser("bench", "Measure environments, memory cores and their memory on the default device.")
+    parser = Parser("bench", "Measure environments, memory cores and their memory, and TD3 on the default device.")
     parser.add_argument("what", nargs="*", help=f"what to measure: {', '.join(_MEASURES)} (default: all)")
     parser.add_argument("--lengths", nargs="+", type=_length, metavar="T", help="steps of an episode (50 250 1500)")
-    parser.add_argument("--cores", nargs="+", metavar="CORE", help="memory cores (all)")
-    parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update (32)")
+    parser.add_argument(
+        "--cores", nargs="+", metavar="CORE", help=f"memory cores (all; td3: {' '.join(control.CORES)})"
+    )
+    parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update, or parts of them (32)")
+    parser.add_argument("--context", type=count, metavar="N", help="steps of the parts that td3 learns from (64)")
     parser.add_argument("--act-batch", type=count, metavar="N", help="rows that act side by side (16)")
     parser.add_argument("--width", type=count, metavar="N", help="width of the cores (128)")
     parser.add_argument("--dropout", type=float, metavar="RATE", help="measure learning with this dropout, too")
@@ -154,6 +160,39 @@ def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
+def _td3(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    bench = control.ControlBench(
+        cores=tuple(dict.fromkeys(options.cores or control.CORES)),
+        context=options.context,
+        batch_size=options.batch_size,
+        act_batch=options.act_batch,
+        # Of episodes that are no longer than the parts, TD3 learns whole ones.
+        steps=2 * options.context,
+        width=options.width,
+        repeats=_repeats(options),
+    )
+    cases = bench.cases()
+    for case in cases:
+        control.make_program(bench, case)
+    ids = control.NO_PHYSICS if options.quick else control.PHYSICS
+    if importlib.util.find_spec("brax") is None:
+        print("note: Brax's environments are not measured: `pip install 'jaxmem[brax]'` adds them", file=sys.stderr)
+        ids = ()
+
+    def run() -> list[Table]:
+        with Stages(len(cases) + len(ids)) as progress:
+            figures = []
+            for case in cases:
+                progress.begin(f"TD3 with {case}", 1)
+                figures.append(control.measure(bench, case))
+            found = control.tables(bench, figures)
+            if ids:
+                found.append(control.measure_physics(bench, ids, lambda id: progress.begin(f"environment {id}", 1)))
+        return found
+
+    return run
+
+
 def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
     corridors = sorted(set(options.corridors))
 
@@ -165,4 +204,4 @@ def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
-_MEASURES = {"envs": _environments, "cores": _cores, "lengths": _lengths}
+_MEASURES = {"envs": _environments, "cores": _cores, "td3": _td3, "lengths": _lengths}

@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import re
 from typing import Any
 
 from jaxmem.config import Config, ConfigError, lookup
@@ -24,6 +25,18 @@ def check_fields(config: Config, arguments: list[str]) -> None:
             group, _, last = name.replace("_", "-").rpartition(".")
             allowed = f"--{_dotted(group, last)} and --{_dotted(group, f'no-{last}')}"
             raise ConfigError(f"{name} takes no value: allowed are {allowed}")
+
+
+def spell_none(config: Config, arguments: list[str]) -> list[str]:
+    """The words with Python's spelling of none, which tyro wants, but for fields of text, to which it is a word."""
+    known, spelt, kind = _fields(config), [], None
+    for word in arguments:
+        if word.startswith("--"):
+            kind = known.get(word[2:].partition("=")[0].replace("-", "_"))
+        if kind is not str:
+            word = "None" if word == "none" else re.sub(r"=none$", "=None", word)
+        spelt.append(word)
+    return spelt
 
 
 def _fields(config: Config, prefix: str = "") -> dict[str, Any]:

@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxmem.envs import registry
+from jaxmem.envs.control_options import ControlOptions
+from jaxmem.envs.pendulum import OccludedPendulumOptions
 from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.options import (
     AutoencodeOptions,
@@ -27,6 +29,7 @@ from jaxmem.envs.registry import (
     episode_metrics,
     fixed_horizon,
     horizon,
+    is_known,
     make,
     options,
     register,
@@ -48,6 +51,8 @@ if TYPE_CHECKING:
     from jaxmem.envs.rooms import RoomsParams
     from jaxmem.envs.tmaze import TMaze, TMazeLayout, TMazeParams, TMazeState
     from jaxmem.envs.visual_match import VisualMatch, VisualMatchLayout, VisualMatchState
+    from jaxmem.envs.wrapper_base import Wrapper
+    from jaxmem.envs.wrappers import Delayed, DelayedState, Flickering, Noisy, Occluded, Repeated
 
     registered_envs: list[str]
 
@@ -57,12 +62,16 @@ __all__ = [
     "AutoencodeOptions",
     "Beginning",
     "CardsLayout",
+    "ControlOptions",
+    "Delayed",
     "DelayedCatch",
     "DelayedCatchLayout",
     "DelayedCatchOptions",
+    "DelayedState",
     "EnvOptions",
     "EnvSpec",
     "FinitePOMDP",
+    "Flickering",
     "HeavenHell",
     "HeavenHellLayout",
     "HeavenHellOptions",
@@ -76,10 +85,14 @@ __all__ = [
     "MemoryLength",
     "MemoryLengthLayout",
     "MemoryLengthOptions",
+    "Noisy",
+    "Occluded",
+    "OccludedPendulumOptions",
     "Outcome",
     "PassiveTMazeOptions",
     "RepeatFirst",
     "RepeatFirstOptions",
+    "Repeated",
     "RoomsParams",
     "TMaze",
     "TMazeLayout",
@@ -93,11 +106,13 @@ __all__ = [
     "VisualMatchLayout",
     "VisualMatchOptions",
     "VisualMatchState",
+    "Wrapper",
     "as_pomdp",
     "decisive_action",
     "episode_metrics",
     "fixed_horizon",
     "horizon",
+    "is_known",
     "make",
     "options",
     "register",
@@ -118,6 +133,8 @@ _CLASSES = {
     "jaxmem.envs.rooms": ("RoomsParams",),
     "jaxmem.envs.tmaze": ("TMaze", "TMazeLayout", "TMazeParams", "TMazeState"),
     "jaxmem.envs.visual_match": ("VisualMatch", "VisualMatchLayout", "VisualMatchState"),
+    "jaxmem.envs.wrapper_base": ("Wrapper",),
+    "jaxmem.envs.wrappers": ("Delayed", "DelayedState", "Flickering", "Noisy", "Occluded", "Repeated"),
 }
 
 register("PassiveTMaze-v0", PassiveTMazeOptions)
@@ -132,6 +149,7 @@ register("RepeatFirst-v0", RepeatFirstOptions)
 register("Autoencode-v0", AutoencodeOptions)
 register("HeavenHell-v0", HeavenHellOptions)
 register("MemoryCards-v0", MemoryCardsOptions)
+register("OccludedPendulum-v0", OccludedPendulumOptions)
 
 
 def __getattr__(name: str) -> Any:

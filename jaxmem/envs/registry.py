@@ -1,10 +1,11 @@
-"""Environments by name: `make`, `options` and `spec`, over jaxmem's own ids and gymnax's.
+"""Environments by name: `make`, `options` and `spec`, over jaxmem's own ids, those of simulators and gymnax's.
 
 Nothing here imports gymnax before an environment is needed: importing gymnax makes arrays, which
 starts JAX's backend, and a program must be able to choose its platform after importing jaxmem.
 """
 
 import dataclasses
+import importlib
 import inspect
 import re
 from collections.abc import Callable
@@ -62,6 +63,13 @@ Factory: TypeAlias = type[EnvOptions] | Callable[..., Any]
 
 _factories: dict[str, Factory] = {}
 
+# What the prefix of an id leads to: a module with `ids()`, every id that it has, and `options_class(id)`, which raises
+# `ConfigError` where there is no such id. Neither needs the library itself.
+ADAPTERS: dict[str, str] = {
+    "brax/": "jaxmem.envs.simulators.brax_ids",
+    "playground/": "jaxmem.envs.simulators.playground_ids",
+}
+
 
 def register(id: str, factory: Factory) -> None:
     """Make `id` known to `make`, `options` and `spec`.
@@ -86,10 +94,20 @@ def register(id: str, factory: Factory) -> None:
 
 
 def registered_envs() -> list[str]:
-    """Every id: jaxmem's and the user's in order of registration, then gymnax's own."""
+    """Every id: jaxmem's and the user's in order of registration, then those of simulators, then gymnax's own."""
     from jaxmem.envs import gymnax_ids
 
-    return [*_factories, *(id for id in gymnax_ids.ids() if id not in _factories)]
+    simulated = [id for module in ADAPTERS.values() for id in importlib.import_module(module).ids()]
+    return list(dict.fromkeys([*_factories, *simulated, *gymnax_ids.ids()]))
+
+
+def is_known(id: str) -> bool:
+    """Whether `options` takes `id`, which may be one that a simulator has without being listed."""
+    try:
+        _options_class(id)
+    except ConfigError:
+        return False
+    return True
 
 
 def options(id: str, **options: Any) -> EnvOptions:
@@ -111,7 +129,7 @@ def make(id: str, **options: Any) -> Made:
     """Build environment `id`: `(env, params)`, a gymnax environment and its params.
 
     Raises:
-        ConfigError: as `options`, or the environment needs data that is not there.
+        ConfigError: as `options`, or the environment needs data or a library that is not there.
     """
     return _options(id, options).make()
 
@@ -199,6 +217,10 @@ def _options_class(id: str) -> type[EnvOptions]:
     factory = _factories.get(id) if isinstance(id, str) else None
     if inspect.isclass(factory) and issubclass(factory, EnvOptions):
         return factory
+    if factory is None and isinstance(id, str):
+        for prefix, module in ADAPTERS.items():
+            if id.startswith(prefix):
+                return importlib.import_module(module).options_class(id)
     from jaxmem.envs import gymnax_ids
 
     if factory is None:

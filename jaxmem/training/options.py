@@ -169,11 +169,11 @@ class RunConfig(Config):
         """Rebuild and check a configuration; raises `ConfigError` if it is not one."""
         try:
             for kind, name, known in (
-                ("environment", data["env"]["id"], envs.registered_envs),
-                ("core", data["core"]["name"], cores.registered_cores),
-                ("agent", data["agent"]["name"], agents.registered_agents),
+                ("environment", data["env"]["id"], envs.is_known),
+                ("core", data["core"]["name"], cores.registered_cores.__contains__),
+                ("agent", data["agent"]["name"], agents.registered_agents.__contains__),
             ):
-                if name not in known:
+                if not known(name):
                     raise ConfigError(
                         f"the run's {kind} {name!r} is not registered: --file names the file that does it"
                     )

@@ -1,35 +1,18 @@
 """`jaxmem bench`, whole and at tiny sizes; what it measures is not judged, only that there are figures."""
 
 import math
-import re
 from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 import pytest
+from bench_tables import numbers, tables
 from gymnax.environments.spaces import Discrete
 
 from jaxmem.benchmarks.envs import own_ids, rollout
 from jaxmem.cli.bench import main
 from jaxmem.config import ConfigError
 from jaxmem.cores import registered_cores
-
-
-def tables(path):
-    """The tables of a Markdown file by heading: rows of cells by column name."""
-    found = {}
-    for part in path.read_text(encoding="utf-8").split("## ")[1:]:
-        lines = part.splitlines()
-        rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
-        found[lines[0]] = [dict(zip(rows[0], row, strict=True)) for row in rows[2:]]
-    return found
-
-
-def numbers(rows, skip):
-    """Every number in the rows but those of columns in `skip`."""
-    cells = [cell for row in rows for column, cell in row.items() if column not in skip]
-    return [float(text.replace(",", "")) for cell in cells for text in re.findall(r"[^\s()]+", cell) if text != "to"]
-
 
 NAMED = (["mlp", "rmt"], ["PassiveTMaze-v0", "MemoryChain-bsuite"])
 
@@ -40,11 +23,11 @@ NAMED = (["mlp", "rmt"], ["PassiveTMaze-v0", "MemoryChain-bsuite"])
 def test_the_whole_command_gives_figures_for_every_core_and_environment(tmp_path, capsys, named):
     out = tmp_path / "figures.md"
     cores, ids = named or (registered_cores, [*own_ids(), "MemoryChain-bsuite"])
-    arguments = (
-        ["--cores", *cores, "--ids", *ids, "--quick", "--out", str(out)] if named else ["--quick", "--out", str(out)]
-    )
+    some = ["envs", "cores", "lengths", "--cores", *cores, "--ids", *ids]
+    arguments = [*(some if named else []), "--quick", "--out", str(out)]
     assert main(arguments) == 0
-    facts, environments, acting, learning, memory, lengths, growth, peak = tables(out).values()
+    facts, environments, acting, learning, memory, *control, lengths, growth, peak = tables(out).values()
+    assert bool(control) != bool(named)
     assert {row["what"] for row in facts} == {
         "device",
         "processor",

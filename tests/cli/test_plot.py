@@ -173,6 +173,38 @@ def test_finished_runs_by_length_beside_what_is_published(tmp_path, drawn, capsy
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["20", "50", "250", "500"]
 
 
+def test_sample_efficiency_against_one_algorithm(runs, drawn, tmp_path, capsys):
+    """Of the seeds of gpt, one learns as those of lstm do at length 50; none does at 100, and nobody gets to 2."""
+    out = tmp_path / "all.png"
+    arguments = [*map(str, runs), "--out", str(out), "--against", "lstm"]
+    assert main(["plot", *arguments]) == 0
+    names = [str(tmp_path / f"all_efficiency.{end}") for end in ("png", "csv", "md")]
+    assert capsys.readouterr().out.split()[-3:] == names
+    rows = table(Path(names[1]))
+    assert [row["task"] for row in rows] == ["passive_tmaze_50"] * 8 + ["passive_tmaze_100"] * 8
+    told = {(row["measure"], row["algorithm"]): list(row.values())[4:] for row in rows[:8]}
+    steps = "steps to 0.9 (90 % of lstm's way)"
+    assert told == {
+        ("greedy success at the end, mean", "lstm"): ["2", "2", "1", "1", "1"],
+        ("greedy success at the end, mean", "gpt"): ["2", "1", "0.5", "0", "1"],
+        ("greedy success over all steps, mean", "lstm"): ["2", "2", "0.5", "0.5", "0.5"],
+        ("greedy success over all steps, mean", "gpt"): ["2", "1", "0.25", "0", "0.5"],
+        ("greedy success over all steps, difference, against lstm", "gpt"): ["2", "1", "-0.25", "-0.5", "0"],
+        (f"{steps}, median", "lstm"): ["2", "2", "90", "90", "90"],
+        (f"{steps}, median", "gpt"): ["2", "1", ">=95", "90", ">=100"],
+        (f"{steps}, ratio, against lstm", "gpt"): ["2", "1", ">=1.056", "1", ">=1.111"],
+    }
+    difference, ratio = drawn[-1].axes[:2]
+    assert difference.get_title() == "passive_tmaze_50, 100 steps"
+    assert [list(axes.lines[1].get_xdata()) for axes in (difference, ratio)] == [[-0.25], [95 / 90]]
+    assert ratio.lines[1].get_marker() == ">"
+    assert main(["plot", *arguments, "--reach", "2"]) == 0
+    assert {row["value"] for row in table(Path(names[1])) if row["measure"].startswith("steps to 2")} == {">=100", ""}
+    capsys.readouterr()
+    assert "allowed is one of lstm, gpt\n" in fails([*runs, "--against", "gru"], capsys)
+    assert "--reach is 1.0: allowed is a finite score, beside --against" in fails([*runs, "--reach", "1"], capsys)
+
+
 def test_wrong_arguments(tmp_path, capsys):
     run = made_up(tmp_path / "run")
     assert "allowed are files that end in .png" in fails([run.path, "--out", "x.txt"], capsys)

@@ -34,7 +34,10 @@ def shapes(tree):
     return jax.tree.map(lambda x: x.shape, tree)
 
 
-@pytest.mark.parametrize("id", [id for id in envs.registered_envs if id != NEEDS_DATA])
+# Simulators take minutes to compile, and have tests of their own.
+@pytest.mark.parametrize(
+    "id", [id for id in envs.registered_envs if id != NEEDS_DATA and not id.startswith(tuple(registry.ADAPTERS))]
+)
 def test_every_environment_runs_under_jit_and_vmap(id):
     env, params = envs.make(id)
     keys = jax.random.split(KEY, 2)

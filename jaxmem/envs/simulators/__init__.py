@@ -1,0 +1,1 @@
+"""Environments of physics libraries: one file a library, over `base.py`; see `jaxmem.envs.registry.ADAPTERS`."""
