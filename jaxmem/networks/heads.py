@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.networks.initial import symmetric_uniform
 
 POLICY_BOUND = 1e-3
@@ -39,5 +40,5 @@ class MLPHead(nn.Module):
 
     def _layer(self, width: int, dtype: Any, kernel_init: Any, bias_init: Any) -> nn.Dense:
         if self.orthogonal:
-            kernel_init, bias_init = nn.initializers.orthogonal(), nn.initializers.zeros
+            kernel_init, bias_init = orthogonal, nn.initializers.zeros
         return nn.Dense(width, dtype=dtype, kernel_init=kernel_init, bias_init=bias_init)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jaxmem import experiment
+from jaxmem.cli.arguments import set_fields
 from jaxmem.cli.main import main
 from jaxmem.config import Config
 from jaxmem.cores import registered_cores
@@ -177,3 +178,12 @@ def test_help_and_lists(capsys):
     output = capsys.readouterr().out
     for name in ("passive_tmaze_1500", "active_tmaze_500", "quickstart", "lstm", "ddqn"):
         assert name in output
+
+
+def test_none_is_a_word_to_fields_of_text_and_nothing_to_others():
+    arguments = ["--env.occlude", "none", "--agent.freeze=none", "--agent.context", "none", "--loop.stop-return=none"]
+    config = set_fields(experiment.find("pendulum_p").config(), arguments, "jaxmem run")
+    assert config.env.occlude == "none"  # type: ignore[attr-defined]
+    assert config.agent.freeze == "none"  # type: ignore[attr-defined]
+    assert config.agent.context is None  # type: ignore[attr-defined]
+    assert config.loop.stop_return is None
