@@ -34,14 +34,15 @@ class ContinuousOptions(ReturnOptions):
     learning_rate: float = number(3e-4, above=0)
     """Adam's step size"""
     max_grad_norm: float | None = number(None, above=0, optional=True)
-    """clip of the gradient's global norm; none does not clip"""
+    """clip of the gradient's norm, of the policy's and of the other parameters' apart; none does not clip"""
     batch_size: int = integer(256, low=1, high=1_000_000)
     """episodes in an update, or parts of them"""
     context: int | None = integer(64, low=1, high=1_000_000, optional=True)
     """steps of the parts of episodes that updates see, memory being empty before them; none takes whole episodes"""
     window: str = choice("auto", ["auto", "always", "never"])
-    """act on the last context + 1 steps as if they were an episode (always), or with memory carried on from the first
-    step (never); auto: a window where the core would else be shown positions that it never learned"""
+    """act on the last context steps as if they were an episode (always), or with memory carried on from the first
+    step (never); auto: a window where the core would else be shown positions that it never learned. Carried on, memory
+    may reach further back than the context: that of recurrent cores, and of several layers of attention"""
     tau: float = number(0.005, 0, 1)
     """how far targets move towards the online parameters after an update"""
     policy_delay: int = integer(1, low=1)
@@ -74,8 +75,8 @@ class ContinuousOptions(ReturnOptions):
         context = self.context_of(horizon)
         if context is not None:
             acts_in_window = self.window == "always" or (self.window == "auto" and parts.core().counts_steps)
-            # The learner sees what follows the last step of a part, too.
-            parts = replace(parts, max_length=context + 1, window=context + 1 if acts_in_window else None)
+            # The learner also looks at what follows a part's last step, which no policy's loss does.
+            parts = replace(parts, max_length=context + acts_in_window, window=context if acts_in_window else None)
         critic_0, critic_1 = (parts.head(outputs=1) for _ in CRITICS)
         return ContinuousNet(
             trunk=parts.trunk(),
@@ -89,15 +90,15 @@ class ContinuousOptions(ReturnOptions):
 
 
 class Choice(NamedTuple):
-    """Actions of a policy, and what they cost besides.
+    """Actions of a policy.
 
     Attributes:
         action: float32 [..., A].
-        cost: float32 [...]; of a policy that is to stay random, `temperature * log_prob`, else 0.
+        log_prob: float32 [...], logarithms of their densities; 0 where the policy's randomness is worth nothing.
     """
 
     action: jax.Array
-    cost: jax.Array
+    log_prob: jax.Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +130,11 @@ class ContinuousActorCritic(NetAgent):
         """The policy's best actions, [..., A], by its outputs."""
         raise NotImplementedError
 
-    def learned(self, said: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def learned(self, said: jax.Array, key: jax.Array) -> Choice:
         """The actions whose values the policy is to raise; gradients reach its outputs [T, B, outputs] through them."""
         raise NotImplementedError
 
-    def followed(self, online: jax.Array, target: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def followed(self, online: jax.Array, target: jax.Array, key: jax.Array) -> Choice:
         """The actions that returns go on with, by the outputs of the policy and of its target copy, if there is one."""
         raise NotImplementedError
 
@@ -178,7 +179,7 @@ class ContinuousActorCritic(NetAgent):
     @cached_property
     def _optimizer(self) -> optax.GradientTransformation:
         options = self.options
-        adam = optax.adam(options.learning_rate)
+        adam = clipped(optax.adam(options.learning_rate), options.max_grad_norm)
         steps: dict[Any, optax.GradientTransformation] = {"networks": adam, "policy": adam, **self.own_optimizers()}
         if options.policy_delay > 1:
             steps["policy"] = optax.conditionally_mask(adam, self._is_due)
@@ -189,7 +190,7 @@ class ContinuousActorCritic(NetAgent):
             named |= dict.fromkeys(policy, "policy")
             return {**dict.fromkeys(params, "networks"), "params": named}
 
-        return clipped(optax.partition(steps, labels), options.max_grad_norm)
+        return optax.partition(steps, labels)
 
     def own_optimizers(self) -> dict[str, optax.GradientTransformation]:
         """Optimisers of parameters that have one of their own, by name."""
@@ -203,7 +204,8 @@ class ContinuousActorCritic(NetAgent):
         """One gradient step; see `EpisodeAgent.update`."""
         due = self._policy_is_due(state)
         gradients, metrics = jax.grad(self.loss, has_aux=True)(state.params, state, episodes, key, due)
-        metrics["grad_norm"] = optax.tree.norm(gradients)
+        networks = {name: part for name, part in gradients["params"].items() if name not in self.own_optimizers()}
+        metrics["grad_norm"] = optax.tree.norm(networks)
         tau = self.options.tau * due
         return gradient_step(self._optimizer, state, gradients, tau), metrics
 
@@ -241,14 +243,14 @@ class ContinuousActorCritic(NetAgent):
         _, target = apply(targets, None, steps.inputs, steps.start, False, method="unroll", rngs=rngs)
         online_said = apply(frozen, jax.lax.stop_gradient(online.policy), method="policy")
         target_said = apply(targets, target.policy, method="policy")
-        follow = self.followed(online_said, target_said, temperature, follow_key)
+        follow = self.followed(online_said, target_said, follow_key)
         q_t = apply(targets, target.critic, follow.action, method="q")
         returns = partial(clipped_double_returns, lambda_=options.td_lambda, n_step=options.n_step)
         return_t = jax.vmap(returns, in_axes=(1, 1, 2, 1, 1), out_axes=1)(
             episodes.reward,
             episodes.discounts(options.discount),
             q_t[:, 1:],
-            -follow.cost[1:],
+            -temperature * follow.log_prob[1:],
             episodes.continues,
         )
         q = apply(params, online.critic[:-1], episodes.action, method="q")
@@ -260,9 +262,9 @@ class ContinuousActorCritic(NetAgent):
         judge = params
         if options.freeze != "none":
             judge, read = frozen, read._replace(critic=jax.lax.stop_gradient(read.critic))
-        policy = self.learned(apply(params, read.policy, method="policy"), temperature, policy_key)
+        policy = self.learned(apply(params, read.policy, method="policy"), policy_key)
         q_policy = jnp.min(apply(judge, read.critic, policy.action, method="q"), axis=0)
-        policy_loss = masked_mean(policy.cost - q_policy, mask)
+        policy_loss = masked_mean(temperature * policy.log_prob - q_policy, mask)
 
         own_loss, own_metrics = self.own_loss(params, policy, mask)
         metrics = {

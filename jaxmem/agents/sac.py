@@ -19,7 +19,10 @@ _LOG_STD = (-5.0, 2.0)
 
 @dataclass(frozen=True)
 class SACOptions(ContinuousOptions):
-    """SAC; what it shares with TD3 has the same defaults."""
+    """SAC; what it shares with TD3 has the same defaults.
+
+    The logarithm of the spread is squashed into [-5, 2], where the code of Ni et al. clips it to [-20, 2].
+    """
 
     name: str = choice("sac", ["sac"])
     """the algorithm"""
@@ -75,21 +78,19 @@ class SAC(ContinuousActorCritic):
         """See `ContinuousActorCritic.best`: the squashed mean."""
         return jnp.tanh(_mean_and_log_std(said)[0])
 
-    def learned(self, said: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def learned(self, said: jax.Array, key: jax.Array) -> Choice:
         """See `ContinuousActorCritic.learned`."""
-        action, log_prob = _drawn(said, key)
-        return Choice(action, temperature * log_prob)
+        return Choice(*_drawn(said, key))
 
-    def followed(self, online: jax.Array, target: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def followed(self, online: jax.Array, target: jax.Array, key: jax.Array) -> Choice:
         """See `ContinuousActorCritic.followed`: the policy's own action, as there is no target policy."""
         del target
-        return self.learned(online, temperature, key)
+        return self.learned(online, key)
 
     def own_loss(self, params: Params, policy: Choice, mask: jax.Array) -> tuple[jax.Array | float, Metrics]:
         """See `ContinuousActorCritic.own_loss`: the temperature's loss."""
-        temperature = jax.lax.stop_gradient(self.temperature(params))
-        entropy = -masked_mean(policy.cost, mask) / temperature
-        metrics = {"entropy": entropy, "temperature": temperature}
+        entropy = -masked_mean(policy.log_prob, mask)
+        metrics = {"entropy": entropy, "temperature": jax.lax.stop_gradient(self.temperature(params))}
         if not self.options.learn_temperature:
             return 0.0, metrics
         wanted = self.options.target_entropy * policy.action.shape[-1]

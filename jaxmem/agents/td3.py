@@ -16,7 +16,7 @@ class TD3Options(ContinuousOptions):
     """TD3; the defaults are those of the code of Ni et al. 2023 (arXiv:2307.03864, branch pybullet_jax).
 
     It moves the policy in every update, where TD3's paper does in every other one (`policy_delay`), and raises the
-    lower critic's value where the paper raises the first one's. One trunk serves policy and critics, and only the
+    lower critic's value where TD3's paper raises the first one's. One trunk serves policy and critics, and only the
     critics teach it (`freeze`). Targets are copies of everything.
     """
 
@@ -54,14 +54,14 @@ class TD3(ContinuousActorCritic):
         """See `ContinuousActorCritic.best`."""
         return jnp.tanh(said)
 
-    def learned(self, said: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def learned(self, said: jax.Array, key: jax.Array) -> Choice:
         """See `ContinuousActorCritic.learned`."""
-        del temperature, key
+        del key
         return Choice(self.best(said), jnp.zeros(said.shape[:-1]))
 
-    def followed(self, online: jax.Array, target: jax.Array, temperature: jax.Array, key: jax.Array) -> Choice:
+    def followed(self, online: jax.Array, target: jax.Array, key: jax.Array) -> Choice:
         """See `ContinuousActorCritic.followed`: the target policy's action, with clipped noise (eq. 14)."""
-        del online, temperature
+        del online
         options = self.options
         noise = options.target_noise * jax.random.normal(key, target.shape)
         noise = jnp.clip(noise, -options.target_noise_clip, options.target_noise_clip)

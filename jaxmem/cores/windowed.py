@@ -24,13 +24,16 @@ class WindowState(NamedTuple):
 class Windowed(Core):
     """Each step's output is what `core` gives at the end of the last `length` inputs, unrolled from nothing.
 
-    For cores that learn on parts of episodes of up to `length` steps: wherever in an episode they act, they see what
-    they learned on, positions included. Acting costs `length` steps of the core instead of one. So does each step of
-    `unroll`, unless there are no more than `length` from no state; then it is the core's own. The code of Ni et al.
-    2023 (arXiv:2307.03864, branch pybullet_jax) lets its transformer act in the same way.
+    For cores that learn on parts of episodes of `length` steps: wherever in an episode they act, they see what they
+    learned on, positions included. Acting costs `length` steps of the core instead of one. So does each step of
+    `unroll`, unless there are no more from no state than the core's own `max_length`; then it is the core's own. A
+    learner that also looks at what follows a part's last step gives it a `max_length` of `length` + 1: that one step
+    then sees a step more than it would while acting. The code of Ni et al. 2023 (arXiv:2307.03864, branch
+    pybullet_jax) lets its transformer act in such a window, of `length` + 1 steps, so that late in an episode its
+    policy stands where its loss never stood.
 
     Attributes:
-        core: the core inside.
+        core: the core inside, whose `max_length` is at least `length`.
         length: steps of the window.
         input_width: width of the inputs, D.
     """
@@ -55,18 +58,18 @@ class Windowed(Core):
         return state, self._ends(window, last, deterministic)
 
     def _unroll(self, state: Any, x: jax.Array, start: jax.Array, deterministic: bool) -> tuple[Any, jax.Array]:
-        fresh = state is None
-        if fresh:
+        whole = state is None and x.shape[0] <= self.inner.max_length
+        if state is None:
             state = self.initial_state(x.shape[1])
 
         def advance(state: WindowState, inputs: tuple[jax.Array, jax.Array]) -> tuple[WindowState, Any]:
             state, window, last = self._advance(state, *inputs)
-            return state, (window, last)
+            return state, () if whole else (window, last)
 
-        state, (windows, last) = jax.lax.scan(advance, state, (x, start))
-        if fresh and x.shape[0] <= self.length:
-            # The windows are not used then, and cost nothing.
+        state, windowed = jax.lax.scan(advance, state, (x, start))
+        if whole:
             return state, self.inner.unroll(None, x, start, deterministic)[1]
+        windows, last = windowed
         time, batch = start.shape
         # Every step's window as a row of its own: [T, length, B, D] -> [length, T * B, D].
         windows = windows.swapaxes(0, 1).reshape(self.length, time * batch, -1)

@@ -45,5 +45,7 @@ def moved_by_velocities(observe: Callable[[Any, Move], jax.Array], states: Any) 
         state = jax.tree.map(lambda x, i=i: x[i], states)
         still = np.asarray(seen(state, keys[0], 0.0))
         moved = np.stack([seen(state, key, 1.0) for key in keys])
-        found.append((np.abs(moved - still) > _ROUNDING * (1 + np.abs(still))).any(axis=0))
+        # What is not a number any more has moved as well.
+        stayed = np.abs(moved - still) <= _ROUNDING * (1 + np.abs(still))
+        found.append(~stayed.all(axis=0))
     return np.any(found, axis=0)

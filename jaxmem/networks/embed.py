@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.networks.centre import CENTRE, Numbers, first_centre, numbers
 from jaxmem.networks.initial import fan_in_uniform
 from jaxmem.networks.inputs import Inputs
@@ -19,7 +20,8 @@ class Embedding(nn.Module):
     The inputs of Ni et al. 2023 (arXiv:2307.03864): observation and previous action, the reward's width being 0.
     Each goes through a linear layer and ReLU; with `cnn`, its channels and kernel, pictures [H, W, C] go through
     `SmallCNN` instead. Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default
-    weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from.
+    weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from; those of its code
+    for continuous control, in JAX, are `orthogonal` with gain 1, and biases 0.
 
     With `centred`, what the typical input embeds to is taken off: see `jaxmem.networks.centre`.
     """
@@ -31,6 +33,7 @@ class Embedding(nn.Module):
     obs_shape: tuple[int, ...]
     cnn: tuple[tuple[int, ...], int] | None = None
     centred: bool = False
+    orthogonal: bool = False
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -68,8 +71,10 @@ class Embedding(nn.Module):
 
     def _linear(self, inputs: int, width: int) -> nn.Dense:
         # In float32 whatever the compute dtype is: bfloat16 cannot tell position 1000 from 1001.
-        uniform = fan_in_uniform(inputs)
-        return nn.Dense(width, dtype=jnp.float32, kernel_init=uniform, bias_init=uniform)
+        weights = bias = fan_in_uniform(inputs)
+        if self.orthogonal:
+            weights, bias = orthogonal, nn.initializers.zeros
+        return nn.Dense(width, dtype=jnp.float32, kernel_init=weights, bias_init=bias)
 
     def _rectified(self, layer: Any, x: jax.Array) -> jax.Array:
         return nn.relu(layer(x)).astype(self.dtype)

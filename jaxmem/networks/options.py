@@ -41,6 +41,8 @@ class NetworkOptions(Config):
     """take off what the typical input embeds to, so that memory does not fill with what is always there"""
     skip: bool = flag(False)
     """heads read the embedding beside the core's output, so that memory need not carry what is seen now"""
+    embed_init: str = choice("uniform", ["uniform", "orthogonal"])
+    """first weights of linear embeddings; see `Embedding`"""
     head: tuple[int, ...] = integers((256, 256), low=1)
     """widths of the head's hidden layers"""
     head_init: str = choice("uniform", ["uniform", "orthogonal"])
@@ -166,6 +168,7 @@ class NetworkParts:
             obs_shape=self.obs_shape,
             cnn=self.cnn,
             centred=options.centre,
+            orthogonal=options.embed_init == "orthogonal",
             dtype=self.dtype,
         )
 

@@ -111,48 +111,68 @@ def dense(params: Any, x: np.ndarray, last: str) -> np.ndarray:
     return hidden @ np.asarray(params[last]["kernel"], np.float64) + np.asarray(params[last]["bias"])
 
 
-def test_td3s_loss_is_worked_out_by_hand():
-    """Without noise on targets; features are the network's, everything after them is NumPy."""
-    agent, batch = make_agent("td3", target_noise=0.0, discount=0.9), episodes()
+@pytest.mark.parametrize(
+    ("algorithm", "shared", "core"),
+    [("td3", True, "gru"), ("td3", False, "mlp"), ("sac", True, "mlp"), ("sac", False, "mlp")],
+)
+def test_losses_are_worked_out_by_hand(algorithm, shared, core):
+    """Features are the network's and random actions the agent's, with the loss's keys; all else is NumPy."""
+    discount = 0.9
+    agent, batch = make_agent(algorithm, core, shared=shared, discount=discount), episodes()
     state = state_of(agent)
+    if algorithm == "sac":
+        # So large that a sign of the entropy cannot go unnoticed.
+        state.params["params"]["log_temperature"] = jnp.float32(0.5)
     inputs, start = episode_inputs(batch)
+    key = jax.random.key(3)
+    _, _, follow_key, policy_key = jax.random.split(key, 4)
+    copies = {"params": state.params["params"] | state.target_params["params"]}
 
+    @jax.jit
     def features(params):
-        return agent.net.apply(params, None, inputs, start, method="unroll")[1].policy
+        found = agent.net.apply(params, None, inputs, start, method="unroll")[1]
+        return found.policy, found.critic
 
-    online, target = (np.asarray(jax.jit(features)(p), np.float64) for p in (state.params, state.target_params))
+    (policy, critic), (policy_copy, critic_copy) = (
+        [np.asarray(x, np.float64) for x in features(params)] for params in (state.params, copies)
+    )
 
     def values(params, features, action):
-        x = np.concatenate([features, action], axis=-1)
+        x = np.concatenate([features, np.asarray(action)], axis=-1)
         return np.stack([dense(params["params"][name], x, "Dense_1")[..., 0] for name in ("critic_0", "critic_1")])
 
-    def best(params, features):
-        return np.tanh(dense(params["params"]["actor"], features, "Dense_1"))
+    def said(params, features):
+        return jnp.float32(dense(params["params"]["actor"], features, "Dense_1"))
 
-    next_value = values(state.target_params, target, best(state.target_params, target)).min(axis=0)
+    temperature = np.exp(0.5) if algorithm == "sac" else 0.0
+    follow = agent.followed(said(state.params, policy), said(copies, policy_copy), follow_key)
+    next_value = values(copies, critic_copy, follow.action).min(axis=0) - temperature * np.asarray(follow.log_prob)
     time = np.arange(STEPS)[:, None]
     length, ended = np.asarray(batch.length), np.asarray(batch.terminated)
     goes_on = (time < length - 1) | ((time == length - 1) & ~ended)
-    wanted = np.asarray(batch.reward) + 0.9 * goes_on * next_value[1:]
+    wanted = np.asarray(batch.reward) + discount * goes_on * next_value[1:]
     mask = time < length
-    q = values(state.params, online[:-1], np.asarray(batch.action))
+    q = values(state.params, critic[:-1], batch.action)
     critic_loss = np.sum(((wanted - q) ** 2).sum(axis=0) * mask) / mask.sum()
-    own = best(state.params, online[:-1])
-    policy_loss = -np.sum(values(state.params, online[:-1], own).min(axis=0) * mask) / mask.sum()
+    own = agent.learned(said(state.params, policy[:-1]), policy_key)
+    q_own = values(state.params, critic[:-1], own.action).min(axis=0)
+    policy_loss = np.sum((temperature * np.asarray(own.log_prob) - q_own) * mask) / mask.sum()
 
-    loss, metrics = jax.jit(agent.loss)(state.params, state, batch, jax.random.key(0))
+    _, metrics = jax.jit(agent.loss)(state.params, state, batch, key)
     np.testing.assert_allclose(metrics["critic_loss"], critic_loss, rtol=1e-4)
     np.testing.assert_allclose(metrics["policy_loss"], policy_loss, rtol=1e-4)
-    np.testing.assert_allclose(loss, critic_loss + policy_loss, rtol=1e-4)
+    if algorithm == "sac":
+        entropy = -np.sum(np.asarray(own.log_prob) * mask) / mask.sum()
+        np.testing.assert_allclose(metrics["entropy"], entropy, rtol=1e-4)
 
 
 def test_noise_on_targets_is_clipped_and_actions_stay_in_their_bounds():
     agent = make_agent("td3", target_noise=3.0, target_noise_clip=0.5)
     said = jnp.zeros((2000, ACTIONS))
-    action = agent.followed(said, said, jnp.zeros(()), jax.random.key(0)).action
+    action = agent.followed(said, said, jax.random.key(0)).action
     assert float(jnp.abs(action).max()) == 0.5
     assert float(jnp.mean(jnp.abs(action) == 0.5)) > 0.8
-    high = agent.followed(said, said + 3, jnp.zeros(()), jax.random.key(0)).action
+    high = agent.followed(said, said + 3, jax.random.key(0)).action
     assert float(high.max()) == 1.0
 
 
@@ -236,13 +256,13 @@ def test_how_it_acts(algorithm):
 @pytest.mark.parametrize(
     ("core", "options", "window"),
     [
-        ("gpt", {"dropout": 0.0}, STEPS + 1),
+        ("gpt", {"dropout": 0.0}, STEPS),
         ("gpt", {"dropout": 0.0, "positions": "rotary"}, None),
         ("lstm", {}, None),
     ],
 )
 def test_late_in_an_episode_it_acts_as_it_has_learned(core, options, window):
-    """The policy's outputs at a step far beyond the context equal those of a learner that sees the last part alone."""
+    """The policy's outputs far beyond the context equal those of a learner at the end of the last `context` steps."""
     agent = make_agent("td3", core, options)
     assert getattr(agent.net.trunk.core, "length", None) == window
     if core == "lstm":
@@ -269,9 +289,47 @@ def test_late_in_an_episode_it_acts_as_it_has_learned(core, options, window):
         features = agent.net.apply(state.params, None, inputs, start, method="unroll")[1]
         return agent.net.apply(state.params, features.policy, method="policy")
 
-    last = jax.tree.map(lambda leaf: leaf[-STEPS - 1 :], inputs)
-    learned = learn(last, start[-STEPS - 1 :].at[0].set(True))
+    last = jax.tree.map(lambda leaf: leaf[-STEPS:], inputs)
+    learned = learn(last, start[-STEPS:].at[0].set(True))
     np.testing.assert_allclose(act(inputs, start)[-1], learned[-1], atol=1e-5)
+
+
+def test_it_acts_at_no_position_that_the_loss_did_not_teach():
+    """A learned position for each step of a part, and one for what follows: that one is never acted on."""
+    agent = make_agent("td3", "gpt", {"dropout": 0.0, "positions": "learned"})
+    state, batch = state_of(agent), episodes()
+
+    def table(params):
+        return params["params"]["trunk"]["core"]["core"]["table"]["table"]
+
+    gradients = jax.jit(jax.grad(lambda params: agent.loss(params, state, batch, jax.random.key(0))[0]))(state.params)
+    taught = np.abs(np.asarray(table(gradients))).max(axis=-1) > 0
+    np.testing.assert_array_equal(taught, [True] * STEPS + [False])
+
+    @jax.jit
+    def last_step(params):
+        def step(carry, start):
+            return agent.step(replace(state, params=params), carry, inputs, start, jax.random.key(0), False)
+
+        starts = jnp.zeros((HORIZON, 1), bool).at[0].set(True)
+        return jax.lax.scan(step, agent.initial_carry(1), starts)[1][-1].sum()
+
+    inputs = first_inputs(jnp.ones((1, 3)), Actions(ACTIONS, continuous=True))
+    used = np.abs(np.asarray(table(jax.grad(last_step)(state.params)))).max(axis=-1) > 0
+    np.testing.assert_array_equal(used, taught)
+
+
+@pytest.mark.parametrize("delay", [1, 2])
+def test_gradients_are_clipped_apart_and_the_temperature_is_not(delay):
+    """Adam's first moment is a tenth of the gradient that it was given."""
+    agent = make_agent("sac", shared=False, freeze="none", max_grad_norm=1e-3, policy_delay=delay, target_entropy=-30.0)
+    state, batch = state_of(agent), episodes()
+    after, _ = jax.jit(agent.update)(state, batch, jax.random.key(0))
+    moments = optax.tree.get_all_with_path(after.opt_state, "mu")
+    norms = sorted(10 * float(optax.tree.norm(mu)) for _, mu in moments)
+    assert len(norms) == 3
+    np.testing.assert_allclose(norms[:2], 1e-3, rtol=1e-3)
+    assert norms[2] > 1
 
 
 def test_context_is_no_longer_than_episodes():

@@ -200,9 +200,10 @@ def test_environments_that_users_register_with_brax(monkeypatch):
     brax_ids.options_class.cache_clear()
 
 
-def test_the_hopper_shows_five_positions_first():
+@pytest.mark.parametrize(("robot", "positions"), [("hopper", 5), ("walker2d", 8), ("ant", 13)])
+def test_robots_show_their_positions_first(robot, positions):
     pytest.importorskip("brax")
-    assert envs.make("brax/hopper", occlude="P")[0].keep == tuple(range(5))
+    assert envs.make(f"brax/{robot}", occlude="P")[0].keep == tuple(range(positions))
 
 
 @pytest.fixture(scope="module")

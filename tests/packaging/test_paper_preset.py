@@ -38,12 +38,15 @@ ROOMS = {
 }
 
 
+CONTROL = [f"{robot}_{seen}" for robot in ("hopper", "walker2d", "ant", "halfcheetah") for seen in "pv"]
+
+
 def values(config: object, names: str) -> list:
     return [getattr(config, name) for name in names.split()]
 
 
 def test_every_task_of_the_paper_is_there():
-    assert set(EPISODES) | set(ROOMS) == {
+    assert set(EPISODES) | set(ROOMS) | set(CONTROL) == {
         name for name, found in experiment.shipped().items() if "paper" in found.presets
     }
 
@@ -105,3 +108,53 @@ def test_paper_preset_of_the_rooms(name, core):
     loop = config.loop
     assert values(loop, "episodes collect updates updates_per_step") == [episodes, 1, None, 0.25]
     assert values(loop, "random_episodes eval_every eval_episodes stop_success") == [10, 50, 20, None]
+
+
+@pytest.mark.parametrize("name", CONTROL)
+@pytest.mark.parametrize("core", ["gpt", "lstm", "mlp"])
+def test_paper_preset_of_occluded_control(name, core):
+    config = experiment.find(name).config("paper", core)
+    robot, seen = name.split("_")
+    assert values(config.env, "id occlude time_limit repeat noise") == [f"brax/{robot}", seen.upper(), 1000, 1, 0.0]
+    assert values(config.core, "width") == [128]
+    if core == "gpt":
+        assert values(config.core, "layers heads dropout positions init_std") == [1, 1, 0.1, "sine", 0.02]
+    embeds = {"gpt": [64, 64], "lstm": [32, 16], "mlp": [32, 0]}[core]
+    assert values(config.network, "obs_embed action_embed reward_embed") == [*embeds, 0]
+    assert values(config.network, "head head_init embed_init skip centre") == [
+        (256, 256),
+        "orthogonal",
+        "orthogonal",
+        False,
+        False,
+    ]
+    assert values(config.agent, "name learning_rate max_grad_norm batch_size context tau discount") == [
+        "td3",
+        3e-4,
+        None,
+        256,
+        64,
+        0.005,
+        0.99,
+    ]
+    assert values(config.agent, "policy_delay shared freeze act_noise target_noise target_noise_clip td_lambda") == [
+        1,
+        True,
+        "all",
+        0.1,
+        0.2,
+        0.5,
+        0.0,
+    ]
+    assert values(
+        config.loop, "collect updates updates_per_step random_episodes episodes eval_every eval_episodes"
+    ) == [
+        1,
+        None,
+        1.0,
+        10,
+        1500,
+        5,
+        10,
+    ]
+    assert config.loop.replay_steps == 1_000_000
