@@ -98,7 +98,7 @@ class PolicyNet(nn.Module):
         return self.trunk.initial_state(batch_size)
 
     def step(self, state: Any, inputs: Inputs, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
-        """One step of B rows of the policy: inputs [B, ...], start [B] -> (state, logits [B, A])."""
+        """One step of B rows of the policy: inputs [B, ...], start [B] -> (state, what its head says [B, outputs])."""
         state, y = self.trunk.step(state, inputs, start, deterministic)
         apply: Any = self.actor
         return state, apply(y)

@@ -125,7 +125,7 @@ class RunConfig(Config):
         super().__post_init__()
         if self.loop.unroll is not None and not self.agent.on_policy:
             raise ConfigError(
-                f"loop.unroll is {self.loop.unroll}: {self.agent.name} learns from whole episodes, allowed is none"
+                f"loop.unroll is {self.loop.unroll}: {self.agent.name} learns from a replay, allowed is none"
             )
         if self.loop.unroll is not None and self.deviation.learns:
             raise ConfigError(

@@ -107,7 +107,7 @@ def test_the_step_size_has_fallen_to_nothing_at_the_end(compiled, fresh):
 
 
 def test_unrolls_are_for_agents_that_learn_from_them():
-    with pytest.raises(ConfigError, match=r"^loop.unroll is 7: ddqn learns from whole episodes, allowed is none$"):
+    with pytest.raises(ConfigError, match=r"^loop.unroll is 7: ddqn learns from a replay, allowed is none$"):
         config(UNROLL, agent=agents.options("ddqn"))
 
 
