@@ -199,7 +199,7 @@ class Flickering(Wrapper):
         return spaces.Box(jnp.minimum(space.low, 0), jnp.maximum(space.high, 0), space.shape, space.dtype)
 
     def _flickering(self, key: jax.Array, obs: Any) -> Any:
-        dark = jax.random.bernoulli(key, self.probability)
+        dark = jax.random.bernoulli(key, float(self.probability))
         return jax.tree.map(lambda x: jnp.where(dark, jnp.zeros_like(x), x), obs)
 
 

@@ -197,7 +197,6 @@ def test_environments_that_users_register_with_brax(monkeypatch):
     assert "brax/own" in envs.registered_envs
     with pytest.raises(ConfigError, match="^environment 'brax/own' could not be made: no mjx$"):
         envs.make("brax/own", backend="mjx")
-    brax_ids.options_class.cache_clear()
 
 
 @pytest.mark.parametrize(("robot", "positions"), [("hopper", 5), ("walker2d", 8), ("ant", 13)])

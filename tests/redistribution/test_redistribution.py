@@ -143,6 +143,7 @@ class Summing:
 
     metric_names = ()
     batch_size = 4
+    context = None
 
     def __init__(self, actor: Any, actor_state: Any) -> None:
         self.actor, self.actor_state, self.initial_carry = actor, actor_state, actor.initial_carry
