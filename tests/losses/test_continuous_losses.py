@@ -1,5 +1,7 @@
 """Returns of twin critics against a recursion in NumPy, and squashed Gaussians against numbers of their own."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,7 +36,7 @@ def reference(reward, q, bonus, length, terminated, lambda_, n_step):
 
 
 @jax.jit
-def compiled(episodes: Episodes, q: jax.Array, bonus: jax.Array, lambda_: jax.Array) -> jax.Array:
+def compiled(episodes: Episodes, q: jax.Array, bonus: jax.Array, lambda_: Any) -> jax.Array:
     def one(r, discount, q, bonus, continues):
         return clipped_double_returns(r, discount, q, bonus, continues, lambda_)
 
