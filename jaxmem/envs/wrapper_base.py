@@ -130,6 +130,27 @@ class CertainWrapper(Wrapper):
         return obs, state
 
 
+@dataclasses.dataclass(frozen=True)
+class ChanceWrapper(Wrapper):
+    """A wrapper that draws how each observation is spoilt, the first one included."""
+
+    def reset_env(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
+        """Start an episode."""
+        key, spoil_key = jax.random.split(key)
+        obs, state = self.env.reset_env(key, params)
+        return self.spoilt(spoil_key, obs), state
+
+    def step_env(self, key: jax.Array, state: Any, action: int | float | jax.Array, params: Any) -> Step:
+        """Take one step without resetting."""
+        key, spoil_key = jax.random.split(key)
+        obs, state, reward, terminated, info = self.env.step_env(key, state, action, params)
+        return self.spoilt(spoil_key, obs), state, reward, terminated, info
+
+    def spoilt(self, key: jax.Array, obs: Any) -> Any:
+        """What is seen of an observation."""
+        raise NotImplementedError
+
+
 def observation_of(env: Environment[Any, Any], params: Any = None) -> Any:
     """Shapes and dtypes of what `env` shows: of what it really does, where its space may be wrong."""
     params = env.default_params if params is None else params

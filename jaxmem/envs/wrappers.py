@@ -16,7 +16,7 @@ from flax import struct
 from gymnax.environments import spaces
 
 from jaxmem.config import ConfigError, integer, number
-from jaxmem.envs.wrapper_base import CertainWrapper, Step, Wrapper, observation_of, unbounded
+from jaxmem.envs.wrapper_base import CertainWrapper, ChanceWrapper, Step, observation_of, unbounded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Occluded(CertainWrapper):
 
 
 @dataclasses.dataclass(frozen=True)
-class Noisy(Wrapper):
+class Noisy(ChanceWrapper):
     """Adds independent Gaussian noise to every number of every observation, the first one included.
 
     Attributes:
@@ -90,23 +90,12 @@ class Noisy(Wrapper):
             if not jnp.issubdtype(leaf.dtype, jnp.floating):
                 raise ConfigError(f"Noisy.env is {self.name!r}: allowed are float observations, these are {leaf.dtype}")
 
-    def reset_env(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
-        """Start an episode."""
-        key, noise_key = jax.random.split(key)
-        obs, state = self.env.reset_env(key, params)
-        return self._noisy(noise_key, obs), state
-
-    def step_env(self, key: jax.Array, state: Any, action: int | float | jax.Array, params: Any) -> Step:
-        """Take one step without resetting."""
-        key, noise_key = jax.random.split(key)
-        obs, state, reward, terminated, info = self.env.step_env(key, state, action, params)
-        return self._noisy(noise_key, obs), state, reward, terminated, info
-
     def observation_space(self, params: Any = None) -> Any:
         """A box without bounds."""
         return jax.tree.map(unbounded, observation_of(self.env, params))
 
-    def _noisy(self, key: jax.Array, obs: Any) -> Any:
+    def spoilt(self, key: jax.Array, obs: Any) -> Any:
+        """See `ChanceWrapper.spoilt`."""
         leaves, tree = jax.tree.flatten(obs)
         keys = jax.random.split(key, len(leaves))
         noise = [jax.random.normal(key, leaf.shape, leaf.dtype) for key, leaf in zip(keys, leaves, strict=True)]
@@ -166,7 +155,7 @@ class Delayed(CertainWrapper):
 
 
 @dataclasses.dataclass(frozen=True)
-class Flickering(Wrapper):
+class Flickering(ChanceWrapper):
     """Shows nothing but zeros with some probability, in each step anew, the first observation included.
 
     Attributes:
@@ -179,18 +168,6 @@ class Flickering(Wrapper):
 
     probability: float = number(low=0, high=1)
 
-    def reset_env(self, key: jax.Array, params: Any) -> tuple[Any, Any]:
-        """Start an episode."""
-        key, flicker_key = jax.random.split(key)
-        obs, state = self.env.reset_env(key, params)
-        return self._flickering(flicker_key, obs), state
-
-    def step_env(self, key: jax.Array, state: Any, action: int | float | jax.Array, params: Any) -> Step:
-        """Take one step without resetting."""
-        key, flicker_key = jax.random.split(key)
-        obs, state, reward, terminated, info = self.env.step_env(key, state, action, params)
-        return self._flickering(flicker_key, obs), state, reward, terminated, info
-
     def observation_space(self, params: Any = None) -> Any:
         """The space of the environment inside, and zero."""
         space = super().observation_space(params)
@@ -198,7 +175,8 @@ class Flickering(Wrapper):
             return space
         return spaces.Box(jnp.minimum(space.low, 0), jnp.maximum(space.high, 0), space.shape, space.dtype)
 
-    def _flickering(self, key: jax.Array, obs: Any) -> Any:
+    def spoilt(self, key: jax.Array, obs: Any) -> Any:
+        """See `ChanceWrapper.spoilt`."""
         dark = jax.random.bernoulli(key, float(self.probability))
         return jax.tree.map(lambda x: jnp.where(dark, jnp.zeros_like(x), x), obs)
 
