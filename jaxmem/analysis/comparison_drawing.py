@@ -80,13 +80,15 @@ def draw_efficiency(comparisons: Sequence[Comparison], metric: str, path: Path) 
             xlabel=f"mean {metric_title(metric)}: difference from {one.reference}",
             title=f"{one.task}, {one.env_steps:.0f} steps",
         )
+        if one.score is None:
+            right.set_axis_off()
+            continue
         right.set_xscale("log", base=2)
         right.xaxis.set_major_locator(LogLocator(base=2, numticks=8))
         right.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         right.minorticks_off()
         _draw_measured(right, [item.ratio for item in items], 1.0)
-        if one.score is not None:
-            right.set(xlabel=f"median steps to {one.score:.4g}: ratio to {one.reference}")
+        right.set(xlabel=f"median steps to {one.score:.4g}: ratio to {one.reference}")
     figure.suptitle("arrows: bounds, as seeds never get there; 95 % CI", fontsize="medium")
     figure.savefig(path, dpi=120)
 

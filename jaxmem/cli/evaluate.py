@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import jax
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -32,6 +33,8 @@ def main(arguments: list[str]) -> int:
         seeds = [options.only]
     mode = "explore" if options.explore else "greedy"
     results = evaluate_run(program, run, options.episodes, jax.random.key(options.seed), seeds, mode)
+    # What the environment does not report is nan.
+    results = {name: values for name, values in results.items() if not np.isnan(values).all()}
     kind = "exploring" if options.explore else "greedy"
     table = Table(title=f"{options.run}, checkpoint {step}: {options.episodes} {kind} episodes a seed")
     for column in ("seed", *results):

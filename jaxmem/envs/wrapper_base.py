@@ -10,7 +10,7 @@ import numpy as np
 from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
-from jaxmem.config import validate
+from jaxmem.config import ConfigError, validate
 from jaxmem.envs import registry
 
 # What `step_env` gives: observation, state, reward, terminated, info.
@@ -35,6 +35,11 @@ class Wrapper(Environment[Any, Any]):
     env: Environment[Any, Any]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.env, Environment):
+            raise ConfigError(
+                f"{type(self).__name__}.env is a {type(self.env).__name__}: allowed is an environment, "
+                "the first of the two that envs.make gives"
+            )
         validate(self, type(self).__name__)
 
     @property

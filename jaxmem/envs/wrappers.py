@@ -42,10 +42,12 @@ class Occluded(CertainWrapper):
         seen = observation_of(self.env)
         if not hasattr(seen, "shape") or len(seen.shape) != 1:
             raise ConfigError(f"Occluded.keep is {self.keep!r}: allowed is a function where observations are not flat")
-        keep = tuple(np.asarray(self.keep).tolist())
-        last = seen.shape[0] - 1
-        if not keep or len({*keep}) < len(keep) or not {*keep} <= {*range(last + 1)} or bool in map(type, keep):
-            raise ConfigError(f"Occluded.keep is {keep}: allowed are indices from 0 to {last}, one or more, none twice")
+        keep = tuple(np.ravel(self.keep).tolist())
+        size = seen.shape[0]
+        flat = np.ndim(self.keep) == 1 and bool not in map(type, keep)
+        if not (flat and keep and len({*keep}) == len(keep) and {*keep} <= {*range(size)}):
+            allowed = f"indices from 0 to {size - 1}, one or more, none twice"
+            raise ConfigError(f"Occluded.keep is {self.keep}: allowed are {allowed}")
         object.__setattr__(self, "keep", keep)
 
     def step_env(self, key: jax.Array, state: Any, action: int | float | jax.Array, params: Any) -> Step:

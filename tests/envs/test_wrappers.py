@@ -266,6 +266,8 @@ def test_episodes_begin_from_a_layout_where_nothing_is_drawn_to_observe():
 
 BAD = [
     (lambda: envs.Occluded(COUNT, ()), "Occluded.keep is (): allowed are indices from 0 to 2, one or more, none twice"),
+    (lambda: envs.Occluded(COUNT, 0), "Occluded.keep is 0: allowed are indices from 0 to 2"),  # pyright: ignore
+    (lambda: envs.Occluded(envs.make("KeyToDoor-v0"), (0,)), "Occluded.env is a tuple: allowed"),  # pyright: ignore
     (lambda: envs.Occluded(COUNT, (0, 3)), "Occluded.keep is (0, 3): allowed are indices from 0 to 2"),
     (lambda: envs.Occluded(COUNT, (-1,)), "Occluded.keep is (-1,): allowed"),
     (lambda: envs.Occluded(COUNT, (1, 1)), "Occluded.keep is (1, 1): allowed"),
