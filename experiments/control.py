@@ -10,7 +10,7 @@ from typing import Any
 from jaxmem import agents, cores, envs
 from jaxmem.envs import EnvOptions
 from jaxmem.experiment import Experiment
-from jaxmem.networks import NetworkOptions
+from jaxmem.networks import AuxiliaryOptions, NetworkOptions
 from jaxmem.recipes import best_core, paper_core
 from jaxmem.training import LoopOptions, RunConfig
 
@@ -49,27 +49,42 @@ def paper(core: str, env: EnvOptions) -> RunConfig:
     )
 
 
-def recipe(core: str, env: EnvOptions, algorithm: str, agent: dict[str, Any], loop: LoopOptions) -> RunConfig:
+def recipe(
+    core: str, env: EnvOptions, algorithm: str, agent: dict[str, Any], loop: LoopOptions, **other: Any
+) -> RunConfig:
     """What the cheaper presets share.
 
     Rotary positions let the transformer act with a rolling cache. Its weights start as narrow as GPT-2's: five times as
-    wide, as in the mazes, it takes twice as long to swing the pendulum up.
+    wide, as in the mazes, it takes twice as long to swing the pendulum up. With one head it looks at the mean of the
+    past, and a velocity's change is a difference of two steps: four heads know it twice as well.
     """
-    transformer = {"positions": "rotary", "init_std": 0.02} if core == "gpt" else {}
+    transformer = {"positions": "rotary", "init_std": 0.02, "heads": 4} if core == "gpt" else {}
     return RunConfig(
         env=env,
         core=best_core(core, width=64, **transformer),
         agent=agents.options(algorithm, learning_rate=1e-3, **agent),
         network=network(core, 32, 32, head=(64, 64)),
         loop=loop,
+        **other,
     )
 
 
-def pendulum(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
-    """Four episodes side by side, half an update for each step, on 32 parts of 32 steps."""
-    agent = dict(batch_size=32, context=32, tau=0.01)
+def pendulum(core: str, env: EnvOptions, occlude: str, algorithm: str = "td3") -> RunConfig:
+    """Four episodes side by side, half an update for each step.
+
+    From positions updates see 32 parts of 32 steps. From velocities a position has to be added up over the episode:
+    after parts of 32 steps a pendulum that hangs still looks like one that stands still, and some are left hanging. So
+    updates see 8 whole episodes there; the transformer, which pays for a step with every other one, parts of 100 steps.
+    Values hardly say which change of a velocity is which angle, so that predictions of the next velocity and of the
+    reward teach the memory as well; their weights are large since squared errors of values are in the hundreds.
+    """
+    if occlude == "P":
+        parts, auxiliary = dict(batch_size=32, context=32), AuxiliaryOptions()
+    else:
+        parts = dict(batch_size=8, context=100 if core == "gpt" else None)
+        auxiliary = AuxiliaryOptions(next_obs=300.0, reward=10.0)
     loop = LoopOptions(
-        episodes=200,
+        episodes=300,
         collect=4,
         updates_per_step=0.5,
         eval_every=8,
@@ -77,7 +92,7 @@ def pendulum(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
         stop_return=SWUNG_UP,
         checkpoint_every=10,
     )
-    return recipe(core, env, algorithm, agent, loop)
+    return recipe(core, env, algorithm, dict(tau=0.01, **parts), loop, auxiliary=auxiliary)
 
 
 def robot(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
@@ -102,7 +117,10 @@ def pendulum_experiment(occlude: str) -> Experiment:
     return Experiment(
         name=f"pendulum_{occlude.lower()}",
         description=f"swing a pendulum up and hold it, seeing {SEEN[occlude]}",
-        presets={"best": partial(pendulum, env=env), "sac": partial(pendulum, env=env, algorithm="sac")},
+        presets={
+            "best": partial(pendulum, env=env, occlude=occlude),
+            "sac": partial(pendulum, env=env, occlude=occlude, algorithm="sac"),
+        },
         difference="not of the paper; the recipe of the robots, smaller",
         cores=CORES,
     )
@@ -122,7 +140,7 @@ def robot_experiment(name: str, occlude: str) -> Experiment:
             "16 episodes side by side and an update on 64 parts for 8 steps instead of one on 256 for each; at most "
             "8000 episodes instead of 1500, 32 random ones instead of 10, a replay of 4000; learning rate 1e-3 instead "
             "of 3e-4; core of width 64, embeddings of 32, heads of 64 and 64; no dropout; rotary positions with a "
-            "rolling cache instead of sine ones with a window (gpt), forget bias 1 (lstm); "
+            "rolling cache instead of sine ones with a window, four heads of attention (gpt), forget bias 1 (lstm); "
             "preset sac is the same with SAC"
         ),
         cores=CORES,
