@@ -74,15 +74,14 @@ def pendulum(core: str, env: EnvOptions, occlude: str, algorithm: str = "td3") -
 
     From positions updates see 32 parts of 32 steps. From velocities a position has to be added up over the episode:
     after parts of 32 steps a pendulum that hangs still looks like one that stands still, and some are left hanging. So
-    updates see 8 whole episodes there; the transformer, which pays for a step with every other one, parts of 100 steps.
-    Values hardly say which change of a velocity is which angle, so that predictions of the next velocity and of the
-    reward teach the memory as well; their weights are large since squared errors of values are in the hundreds.
+    updates see 8 whole episodes there. Values hardly say which change of a velocity is which angle, so that predictions
+    of the next velocity and of the reward teach the memory as well; their weights are large since squared errors of
+    values are in the hundreds.
     """
     if occlude == "P":
         parts, auxiliary = dict(batch_size=32, context=32), AuxiliaryOptions()
     else:
-        parts = dict(batch_size=8, context=100 if core == "gpt" else None)
-        auxiliary = AuxiliaryOptions(next_obs=300.0, reward=10.0)
+        parts, auxiliary = dict(batch_size=8, context=None), AuxiliaryOptions(next_obs=300.0, reward=10.0)
     loop = LoopOptions(
         episodes=300,
         collect=4,
