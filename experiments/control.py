@@ -21,6 +21,16 @@ SEEN = {"P": "positions alone", "V": "velocities alone"}
 
 # A mean return of the pendulum that no policy has which does not swing it up and hold it there.
 SWUNG_UP = -220.0
+# Four episodes side by side, half an update for each step.
+PENDULUM_LOOP = LoopOptions(
+    episodes=300,
+    collect=4,
+    updates_per_step=0.5,
+    eval_every=8,
+    eval_episodes=32,
+    stop_return=SWUNG_UP,
+    checkpoint_every=10,
+)
 
 
 def network(core: str, obs: int, action: int, **options: Any) -> NetworkOptions:
@@ -50,48 +60,49 @@ def paper(core: str, env: EnvOptions) -> RunConfig:
 
 
 def recipe(
-    core: str, env: EnvOptions, algorithm: str, agent: dict[str, Any], loop: LoopOptions, **other: Any
+    core: str,
+    env: EnvOptions,
+    algorithm: str,
+    agent: dict[str, Any],
+    loop: LoopOptions,
+    transformer: dict[str, Any] | None = None,
+    auxiliary: AuxiliaryOptions | None = None,
 ) -> RunConfig:
-    """What the cheaper presets share.
+    """What the cheaper presets share; `transformer` is what one has otherwise than in all of them.
 
     Rotary positions let the transformer act with a rolling cache. Its weights start as narrow as GPT-2's: five times as
     wide, as in the mazes, it takes twice as long to swing the pendulum up. With one head it looks at the mean of the
     past, and a velocity's change is a difference of two steps: four heads know it twice as well.
     """
-    transformer = {"positions": "rotary", "init_std": 0.02, "heads": 4} if core == "gpt" else {}
+    all_transformers = {"positions": "rotary", "init_std": 0.02, "heads": 4}
+    options = all_transformers | (transformer or {}) if core == "gpt" else {}
     return RunConfig(
         env=env,
-        core=best_core(core, width=64, **transformer),
+        core=best_core(core, width=64, **options),
         agent=agents.options(algorithm, learning_rate=1e-3, **agent),
         network=network(core, 32, 32, head=(64, 64)),
         loop=loop,
-        **other,
+        auxiliary=auxiliary or AuxiliaryOptions(),
     )
 
 
-def pendulum(core: str, env: EnvOptions, occlude: str, algorithm: str = "td3") -> RunConfig:
-    """Four episodes side by side, half an update for each step.
+def pendulum_p(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
+    """32 parts of 32 steps in an update."""
+    return recipe(core, env, algorithm, dict(batch_size=32, context=32, tau=0.01), PENDULUM_LOOP)
 
-    From positions updates see 32 parts of 32 steps. From velocities a position has to be added up over the episode:
-    after parts of 32 steps a pendulum that hangs still looks like one that stands still, and some are left hanging. So
-    updates see 8 whole episodes there. Values hardly say which change of a velocity is which angle, so that predictions
-    of the next velocity and of the reward teach the memory as well; their weights are large since squared errors of
-    values are in the hundreds.
+
+def pendulum_v(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
+    """Whole episodes in an update, and predictions to be learned.
+
+    A position has to be added up over the episode: after parts of 32 steps a pendulum that hangs still looks like one
+    that stands still, and some are left hanging. Values hardly say which change of a velocity is which angle, so that
+    predictions of the next velocity and of the reward teach the memory as well; their weights are large since squared
+    errors of values are in the hundreds. One layer of attention holds the pendulum a third of a radian off and lets go
+    of it in the end: the transformer has two, and sees 4 episodes where the others see 8.
     """
-    if occlude == "P":
-        parts, auxiliary = dict(batch_size=32, context=32), AuxiliaryOptions()
-    else:
-        parts, auxiliary = dict(batch_size=8, context=None), AuxiliaryOptions(next_obs=300.0, reward=10.0)
-    loop = LoopOptions(
-        episodes=300,
-        collect=4,
-        updates_per_step=0.5,
-        eval_every=8,
-        eval_episodes=32,
-        stop_return=SWUNG_UP,
-        checkpoint_every=10,
-    )
-    return recipe(core, env, algorithm, dict(tau=0.01, **parts), loop, auxiliary=auxiliary)
+    agent = dict(batch_size=4 if core == "gpt" else 8, context=None, tau=0.01)
+    predictions = AuxiliaryOptions(next_obs=300.0, reward=10.0)
+    return recipe(core, env, algorithm, agent, PENDULUM_LOOP, dict(layers=2, init_std=0.05), predictions)
 
 
 def robot(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
@@ -112,14 +123,12 @@ def robot(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
 
 
 def pendulum_experiment(occlude: str) -> Experiment:
+    make = {"P": pendulum_p, "V": pendulum_v}[occlude]
     env = envs.options("OccludedPendulum-v0", occlude=occlude)
     return Experiment(
         name=f"pendulum_{occlude.lower()}",
         description=f"swing a pendulum up and hold it, seeing {SEEN[occlude]}",
-        presets={
-            "best": partial(pendulum, env=env, occlude=occlude),
-            "sac": partial(pendulum, env=env, occlude=occlude, algorithm="sac"),
-        },
+        presets={"best": partial(make, env=env), "sac": partial(make, env=env, algorithm="sac")},
         difference="not of the paper; the recipe of the robots, smaller",
         cores=CORES,
     )
