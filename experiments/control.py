@@ -123,13 +123,16 @@ def robot(core: str, env: EnvOptions, algorithm: str = "td3") -> RunConfig:
 
 
 def pendulum_experiment(occlude: str) -> Experiment:
-    make = {"P": pendulum_p, "V": pendulum_v}[occlude]
+    make, learning = {
+        "P": (pendulum_p, "the recipe of the robots, smaller"),
+        "V": (pendulum_v, "the recipe of the robots, smaller, with whole episodes and predictions of what follows"),
+    }[occlude]
     env = envs.options("OccludedPendulum-v0", occlude=occlude)
     return Experiment(
         name=f"pendulum_{occlude.lower()}",
         description=f"swing a pendulum up and hold it, seeing {SEEN[occlude]}",
         presets={"best": partial(make, env=env), "sac": partial(make, env=env, algorithm="sac")},
-        difference="not of the paper; the recipe of the robots, smaller",
+        difference=f"not of the paper; {learning}",
         cores=CORES,
     )
 

@@ -166,8 +166,7 @@ def weigh(
         [B, T, N, H] in the queries' dtype.
     """
     time, stop = queries.shape[1], keys.shape[1]
-    implementation = choose_implementation(queries.dtype, queries.shape[-1])
-    if rng is not None or implementation == "xla" or time == 1:
+    if rng is not None or time == 1 or choose_implementation(queries.dtype, queries.shape[-1]) == "xla":
         # One query gains nothing from a fused kernel, and dropout needs the weights.
         weights = drop(_softmax(queries, keys, mask), rate, rng).astype(values.dtype)
         if time == 1:
