@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxmem.envs import registry
+from jaxmem.envs.action_retrieval_options import ActionAssociativeRetrievalOptions
 from jaxmem.envs.control_options import ControlOptions
 from jaxmem.envs.pendulum import OccludedPendulumOptions
+from jaxmem.envs.policies import ScriptedPolicy, scripted_policies, scripted_policy
 from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
 from jaxmem.envs.probes.options import (
     AutoencodeOptions,
@@ -21,6 +23,7 @@ from jaxmem.envs.probes.options import (
     RepeatFirstOptions,
     UmbrellaLengthOptions,
 )
+from jaxmem.envs.rate_tmaze_options import RateTMazeOptions
 from jaxmem.envs.registry import (
     EnvOptions,
     EnvSpec,
@@ -39,6 +42,12 @@ from jaxmem.envs.rooms_options import KeyToDoorOptions, VisualMatchOptions
 from jaxmem.envs.tmaze_options import ActiveTMazeOptions, PassiveTMazeOptions, TMazeOptions
 
 if TYPE_CHECKING:
+    from jaxmem.envs.action_retrieval import (
+        ActionAssociativeRetrieval,
+        ActionAssociativeRetrievalLayout,
+        ActionAssociativeRetrievalParams,
+        ActionAssociativeRetrievalState,
+    )
     from jaxmem.envs.key_to_door import KeyToDoor, KeyToDoorLayout, KeyToDoorState
     from jaxmem.envs.probes.autoencode import Autoencode
     from jaxmem.envs.probes.cards import CardsLayout
@@ -48,6 +57,7 @@ if TYPE_CHECKING:
     from jaxmem.envs.probes.memory_length import MemoryLength, MemoryLengthLayout
     from jaxmem.envs.probes.repeat_first import RepeatFirst
     from jaxmem.envs.probes.umbrella_length import UmbrellaLength, UmbrellaLengthLayout
+    from jaxmem.envs.rate_tmaze import RateTMaze, RateTMazeLayout, RateTMazeParams, RateTMazeState
     from jaxmem.envs.rooms import RoomsParams
     from jaxmem.envs.tmaze import TMaze, TMazeLayout, TMazeParams, TMazeState
     from jaxmem.envs.visual_match import VisualMatch, VisualMatchLayout, VisualMatchState
@@ -57,6 +67,11 @@ if TYPE_CHECKING:
     registered_envs: list[str]
 
 __all__ = [
+    "ActionAssociativeRetrieval",
+    "ActionAssociativeRetrievalLayout",
+    "ActionAssociativeRetrievalOptions",
+    "ActionAssociativeRetrievalParams",
+    "ActionAssociativeRetrievalState",
     "ActiveTMazeOptions",
     "Autoencode",
     "AutoencodeOptions",
@@ -90,10 +105,16 @@ __all__ = [
     "OccludedPendulumOptions",
     "Outcome",
     "PassiveTMazeOptions",
+    "RateTMaze",
+    "RateTMazeLayout",
+    "RateTMazeOptions",
+    "RateTMazeParams",
+    "RateTMazeState",
     "RepeatFirst",
     "RepeatFirstOptions",
     "Repeated",
     "RoomsParams",
+    "ScriptedPolicy",
     "TMaze",
     "TMazeLayout",
     "TMazeOptions",
@@ -117,10 +138,18 @@ __all__ = [
     "options",
     "register",
     "registered_envs",
+    "scripted_policies",
+    "scripted_policy",
     "spec",
 ]
 
 _CLASSES = {
+    "jaxmem.envs.action_retrieval": (
+        "ActionAssociativeRetrieval",
+        "ActionAssociativeRetrievalLayout",
+        "ActionAssociativeRetrievalParams",
+        "ActionAssociativeRetrievalState",
+    ),
     "jaxmem.envs.key_to_door": ("KeyToDoor", "KeyToDoorLayout", "KeyToDoorState"),
     "jaxmem.envs.probes.autoencode": ("Autoencode",),
     "jaxmem.envs.probes.cards": ("CardsLayout",),
@@ -130,6 +159,7 @@ _CLASSES = {
     "jaxmem.envs.probes.memory_length": ("MemoryLength", "MemoryLengthLayout"),
     "jaxmem.envs.probes.repeat_first": ("RepeatFirst",),
     "jaxmem.envs.probes.umbrella_length": ("UmbrellaLength", "UmbrellaLengthLayout"),
+    "jaxmem.envs.rate_tmaze": ("RateTMaze", "RateTMazeLayout", "RateTMazeParams", "RateTMazeState"),
     "jaxmem.envs.rooms": ("RoomsParams",),
     "jaxmem.envs.tmaze": ("TMaze", "TMazeLayout", "TMazeParams", "TMazeState"),
     "jaxmem.envs.visual_match": ("VisualMatch", "VisualMatchLayout", "VisualMatchState"),
@@ -140,6 +170,8 @@ _CLASSES = {
 register("PassiveTMaze-v0", PassiveTMazeOptions)
 register("ActiveTMaze-v0", ActiveTMazeOptions)
 register("TMaze-v0", TMazeOptions)
+register("RateTMaze-v0", RateTMazeOptions)
+register("ActionAssociativeRetrieval-v0", ActionAssociativeRetrievalOptions)
 register("KeyToDoor-v0", KeyToDoorOptions)
 register("VisualMatch-v0", VisualMatchOptions)
 register("MemoryLength-v0", MemoryLengthOptions)

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from jaxmem.config import ConfigError
+from jaxmem.envs.policies import ScriptedPolicy, scripted_policy, without_memory
 
 _STRIP_FRAMES = 8
 _STRIP_GAP = 4
@@ -16,40 +17,46 @@ _STRIP_GAP = 4
 Policy = Callable[[jax.Array, Any], Any]
 
 
-def episode_frames(env: Any, params: Any, key: jax.Array, policy: Policy | None = None) -> list[np.ndarray]:
+def episode_frames(
+    env: Any, params: Any, key: jax.Array, policy: Policy | ScriptedPolicy | None = None
+) -> list[np.ndarray]:
     """Play one episode on the host and draw it.
 
     Args:
         env: an environment with `render(state, params) -> uint8 [H, W, 3]`.
         params: its params.
         key: decides the reset and the actions.
-        policy: `(key, obs) -> action`; None for uniformly random actions.
+        policy: `(key, obs) -> action`, or a scripted one; None for uniformly random actions.
 
     Returns:
         One uint8 [H, W, 3] for the reset and one for each step.
 
     Raises:
-        ConfigError: the environment has no `render`.
+        ConfigError: the environment has no `render`, or there is no policy and actions cannot be drawn.
     """
     if not hasattr(env, "render"):
         raise ConfigError(f"environment {env.name!r} has no picture: allowed is one with render()")
-    act = policy or _uniform(env.action_space(params))
+    init, act = scripted_policy(env, params, "random") if policy is None else _scripted(policy)
     # `env.step` would put the next episode's first state in place of the last one.
     step = jax.jit(env.step_env)
-    key, reset_key = jax.random.split(key)
+    key, reset_key, init_key = jax.random.split(key, 3)
     obs, state = env.reset(reset_key, params)
+    carry = init(init_key, obs, state)
     frames = [env.render(state, params)]
     done = False
     while not done:
         key, act_key, step_key = jax.random.split(key, 3)
-        obs, state, _, terminated, _ = step(step_key, state, act(act_key, obs), params)
+        carry, action = act(act_key, carry, obs, state)
+        obs, state, _, terminated, _ = step(step_key, state, action, params)
         frames.append(env.render(state, params))
         done = bool(terminated) or bool(env.is_truncated(state, params))
     return frames
 
 
-def _uniform(space: Any) -> Policy:
-    return lambda key, obs: space.sample(key)
+def _scripted(policy: Policy | ScriptedPolicy) -> ScriptedPolicy:
+    if isinstance(policy, ScriptedPolicy):
+        return policy
+    return without_memory(lambda key, obs, state: policy(key, obs))
 
 
 def save_episode(frames: Sequence[np.ndarray], path: str | Path, fps: float = 5) -> Path:

@@ -58,6 +58,14 @@ class EnvOptions(Config):
         """What the task asks with these options."""
         raise NotImplementedError
 
+    def with_horizon(self, steps: int) -> "EnvOptions":
+        """The same task at another length: episodes of at most `steps` steps; params of the same structure.
+
+        Raises:
+            ConfigError: the task has one length, or none as short.
+        """
+        raise ConfigError(f"{self.id} has no other length than its own, {steps} steps cannot be asked for")
+
 
 Factory: TypeAlias = type[EnvOptions] | Callable[..., Any]
 

@@ -11,9 +11,12 @@ from gymnax.environments import spaces
 from gymnax.environments.environment import Environment
 
 from jaxmem.envs.explore import explore
+from jaxmem.envs.policies import ScriptedPolicy, without_memory
 from jaxmem.envs.pomdp import FinitePOMDP
 from jaxmem.envs.tmaze_drawing import draw
 from jaxmem.envs.tmaze_options import check_exposure
+
+RIGHT, UP, LEFT, DOWN = range(4)
 
 
 @struct.dataclass
@@ -156,7 +159,7 @@ class TMaze(Environment[Any, Any]):
     @property
     def decisive_action(self) -> int | None:
         """Left, where the oracle is to be visited: the first step towards it. It saves no step to go there later."""
-        return 2 if self.active else None
+        return LEFT if self.active else None
 
     @property
     def num_actions(self) -> int:
@@ -195,8 +198,8 @@ class TMaze(Environment[Any, Any]):
         """Take one step without resetting; `key` is not used."""
         distance = _int32(params.oracle_distance)
         action = jnp.asarray(action)
-        right = _int32(action == 0) - _int32(action == 2)
-        up = _int32(action == 1) - _int32(action == 3)
+        right = _int32(action == RIGHT) - _int32(action == LEFT)
+        up = _int32(action == UP) - _int32(action == DOWN)
         junction = _junction(params)
         in_corridor = state.y == 0
         x = jnp.where(in_corridor, jnp.clip(state.x + right, 0, junction), state.x)
@@ -227,6 +230,20 @@ class TMaze(Environment[Any, Any]):
     def as_pomdp(self, params: TMazeParams) -> FinitePOMDP:
         """The maze with every state, outcome and probability written out."""
         return explore(self, params)
+
+    def scripted_policies(self, params: TMazeParams) -> dict[str, ScriptedPolicy]:
+        """`oracle`: goes to the oracle if it was not there yet, then by the shortest way to the right goal cell.
+
+        It reads the goal in the state, but fetches the cue first, as a player has to. Without `distract_reward` no
+        player gets more.
+        """
+
+        def act(key: jax.Array, obs: jax.Array, state: TMazeState) -> jax.Array:
+            turn = jnp.where(state.goal_y > 0, UP, DOWN)
+            onward = jnp.where(state.x < _junction(params), RIGHT, turn)
+            return jnp.where(state.oracle_visited, onward, LEFT)
+
+        return {"oracle": without_memory(act)}
 
     def is_terminated(self, state: TMazeState, params: TMazeParams) -> jax.Array:
         """Whether the last step was taken."""

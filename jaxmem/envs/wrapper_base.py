@@ -12,6 +12,7 @@ from gymnax.environments.environment import Environment
 
 from jaxmem.config import ConfigError, validate
 from jaxmem.envs import registry
+from jaxmem.envs.policies import ScriptedPolicy
 
 # What `step_env` gives: observation, state, reward, terminated, info.
 Step: TypeAlias = tuple[Any, Any, jax.Array, jax.Array, dict[Any, Any]]
@@ -22,8 +23,9 @@ class Wrapper(Environment[Any, Any]):
     """A gymnax environment around another; this one changes nothing.
 
     Params, spaces, name, horizon, end of episodes and `info` are those of the environment inside; so are
-    `fixed_horizon`, `episode_metrics` and `render`, where it has them. The state is its state, unless the wrapper has
-    something to keep: see `Delayed`. `decisive_action` is not passed on: it depends on what is seen.
+    `fixed_horizon`, `episode_metrics`, `render` and scripted policies, where it has them. The state is its state,
+    unless the wrapper has something to keep: see `Delayed`. `decisive_action` is not passed on: it depends on what is
+    seen, whereas scripted policies read the state.
 
     Attributes:
         env: the environment inside.
@@ -74,6 +76,13 @@ class Wrapper(Environment[Any, Any]):
         draw = self.env.render  # pyright: ignore[reportAttributeAccessIssue]
         return lambda state, params: draw(self.inner(state), params)
 
+    def scripted_policies(self, params: Any) -> dict[str, ScriptedPolicy]:
+        """Those of the environment inside, with its state to read; the observation they get is the wrapper's."""
+        if not hasattr(self.env, "scripted_policies"):
+            return {}
+        policies: dict[str, ScriptedPolicy] = self.env.scripted_policies(params)  # pyright: ignore[reportAttributeAccessIssue]
+        return {name: self._from_outside(policy) for name, policy in policies.items()}
+
     def horizon(self, params: Any) -> int:
         """The most steps of an episode.
 
@@ -109,6 +118,12 @@ class Wrapper(Environment[Any, Any]):
     def observation_space(self, params: Any = None) -> Any:
         """Observations of the environment inside."""
         return self.env.observation_space(self.default_params if params is None else params)
+
+    def _from_outside(self, policy: ScriptedPolicy) -> ScriptedPolicy:
+        return ScriptedPolicy(
+            init=lambda key, obs, state: policy.init(key, obs, self.inner(state)),
+            act=lambda key, carry, obs, state: policy.act(key, carry, obs, self.inner(state)),
+        )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -16,6 +16,7 @@ from flax import struct
 from gymnax.environments import spaces
 
 from jaxmem.config import ConfigError, integer, number
+from jaxmem.envs.policies import ScriptedPolicy
 from jaxmem.envs.wrapper_base import CertainWrapper, ChanceWrapper, Step, observation_of, unbounded
 
 
@@ -189,6 +190,7 @@ class Repeated(CertainWrapper):
 
     The reward is their sum. They stop at the first that ends the episode, terminated or truncated, and observation,
     end and `info` are those of the last one taken. An episode of at most h steps takes at most ceil(h / times) here.
+    Scripted policies but `random` are not passed on: they choose every single action.
 
     Attributes:
         env: the environment inside.
@@ -203,6 +205,10 @@ class Repeated(CertainWrapper):
     def horizon(self, params: Any) -> int:
         """The most steps of an episode, each of up to `times` steps inside."""
         return math.ceil(super().horizon(params) / self.times)
+
+    def scripted_policies(self, params: Any) -> dict[str, ScriptedPolicy]:
+        """None: a rule that chooses every single action is another one where each is taken several times."""
+        return {}
 
     def step_env(self, key: jax.Array, state: Any, action: int | float | jax.Array, params: Any) -> Step:
         """Take one step without resetting."""

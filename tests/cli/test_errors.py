@@ -73,6 +73,10 @@ def fails(arguments: list[str], capsys) -> str:
         (["render", "CartPole-v1"], "has no picture"),
         (["render", "PassiveTMaze-v0", "--length", "0"], "env.length is 0"),
         (["render", "PassiveTMaze-v0", "--out", "x.txt"], ".gif or .png"),
+        (
+            ["render", "PassiveTMaze-v0", "--policy", "orcle"],
+            "'orcle' (did you mean 'oracle'?): known are random, oracle",
+        ),
         (["list", "nosuch"], "unknown list 'nosuch'"),
     ],
 )

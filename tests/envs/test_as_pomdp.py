@@ -105,6 +105,9 @@ TASKS = {
         {"length": 4, "oracle_distance": 1, "expose_position": True, "expose_goal": True, "time_step": True},
         [LEFT] + [RIGHT] * 5 + [UP],
     ),
+    "flag": ("RateTMaze-v0", {"length": 3}, [RIGHT, RIGHT, RIGHT, RIGHT, UP]),
+    "early flag": ("RateTMaze-v0", {"length": 3, "shortest": 2, "flag_early": True}, [LEFT, RIGHT, RIGHT, RIGHT, DOWN]),
+    "again": ("ActionAssociativeRetrieval-v0", {"length": 4}, [1, 2, 2, 1]),
     # To the priest, and on to the eastern end.
     "heaven": ("HeavenHell-v0", {"limit": 15}, [1, 2, 2, 2, 3, 3, 3, 0, 0, 0, 0, 2, 2, 2, 2]),
     "guess": ("HeavenHell-v0", {"limit": 14}, [0, 0, 0] + [3] * 11),

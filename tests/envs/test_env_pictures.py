@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from jaxmem import envs
+from jaxmem.cli.main import main
 from jaxmem.config import ConfigError
 from jaxmem.envs import pictures
 
@@ -52,6 +53,28 @@ def test_an_episode_is_drawn_from_reset_to_end():
     drawn = pictures.episode_frames(env, params, KEY, lambda key, obs: 0)
     blue = [np.argwhere((frame == (48, 98, 190)).all(-1))[:, 1].mean() for frame in drawn]
     assert blue == [11.5, 35.5, 59.5, 59.5]
+
+
+def test_a_scripted_policy_is_drawn(tmp_path, capsys):
+    env, params = envs.make("RateTMaze-v0", length=3)
+    oracle = envs.scripted_policy(env, params, "oracle")
+    drawn = pictures.episode_frames(env, params, KEY, oracle)
+    assert len(drawn) == 1 + 3 + 1
+    # Blue stands where green was: in the right goal cell.
+    blue, green = (
+        (frame == colour).all(-1) for frame, colour in ((drawn[-1], (48, 98, 190)), (drawn[0], (98, 176, 104)))
+    )
+    assert (blue <= green).all()
+    random = envs.scripted_policy(env, params, "random")
+    for one, other in zip(
+        pictures.episode_frames(env, params, KEY), pictures.episode_frames(env, params, KEY, random), strict=True
+    ):
+        np.testing.assert_array_equal(one, other)
+    path = tmp_path / "maze.png"
+    assert main(["render", "RateTMaze-v0", "--length", "3", "--policy", "oracle", "--out", str(path)]) == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    with Image.open(path) as image:
+        assert image.size == (4 * 24, 5 * 72 + 4 * 4)
 
 
 def test_files(tmp_path):

@@ -65,6 +65,7 @@ ENTRIES = (
     Entry("TMaze-v0", {"length": 20, "cue_every": 5}),
     Entry("TMaze-v0", {"length": 20, "cue_every": 5, "penalty": 0}),
     Entry("TMaze-v0", {"length": 20, "cue_every": 5, "oracle_distance": 3}),
+    Entry("RateTMaze-v0", {"length": 8}),
     Entry(
         "KeyToDoor-v0",
         {"num_apples": 0, "max_frames": (6, 3, 4)},
@@ -108,6 +109,13 @@ ENTRIES = (
         {"pairs": 2, "limit": 8},
         Claim("long", "long", "1"),
         "two pairs instead of five; the policy can name again the card whose partner it has seen",
+    ),
+    Entry(
+        "ActionAssociativeRetrieval-v0",
+        {"length": 20},
+        None,
+        "a policy that always acts alike is optimal and needs no memory; one that draws its first action (ties drawn) "
+        "needs what is stated",
     ),
 )
 

@@ -154,6 +154,7 @@ def layouts_for(env_id, history):
         ("DelayedCatch-v0", {"rows": 3, "columns": 3, "drops": 3}),
         ("KeyToDoor-v0", {"num_apples": 0, "max_frames": (3, 1, 3)}),
         ("MemoryCards-v0", {"pairs": 2, "limit": 3}),
+        ("ActionAssociativeRetrieval-v0", {"length": 4}),
     ],
 )
 def test_every_witness_happens_in_the_environment(env_id, options):
