@@ -26,7 +26,7 @@ SEGMENT = 5
 SEGMENTS = (1, 2, 5, 10)
 
 # What each preset changes in the core.
-ARMS = {"best": {}, "cut": {"gradient_segments": 0}, "blind": {"tokens": 0}}
+ARMS = {"best": {}, "cut": {"memory_gradient": "detach"}, "blind": {"tokens": 0}}
 
 DIFFERENCE = (
     "not of the paper; 'cut' lets no gradient cross the border of a segment, as the code of RATE does, 'blind' has no "

@@ -91,6 +91,13 @@ def choice(default: Any, options: Sequence[Any], *, optional: bool = False) -> A
     return _field(default, check, optional)
 
 
+def integer_or(default: Any, words: Sequence[str], low: int) -> Any:
+    """An integer field from `low` on, which also takes one of `words`."""
+    one, word = integer(low=low).metadata["check"], choice(words[0], words).metadata["check"]
+    allowed = f"{one.allowed}, or {word.allowed}"
+    return _field(default, Check(lambda value: one.accepts(value) or word.accepts(value), allowed), False)
+
+
 def flag(default: bool) -> Any:
     """A true-or-false field."""
     return _field(default, Check(lambda value: isinstance(value, bool), "true or false"), False)

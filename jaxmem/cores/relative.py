@@ -142,8 +142,8 @@ def attend_from_one(
     Returns:
         [B, 1, N, H] in the queries' dtype.
     """
-    content = _product("bqnh,bsnh->bnqs", queries + terms.content_bias, keys)
-    by_distance = _product("bqnh,dnh->bnqd", queries + terms.distance_bias, terms.table)
+    content = product("bqnh,bsnh->bnqs", queries + terms.content_bias, keys)
+    by_distance = product("bqnh,dnh->bnqd", queries + terms.distance_bias, terms.table)
     distance = distance[:, None, None]
     scores = content + jnp.take_along_axis(by_distance, distance, axis=-1)
     weights = _normalised(scores, queries.shape[-1], distance, distance <= position[:, None, None, None], terms)
@@ -197,17 +197,18 @@ def _weights(blocks: _Blocks, queries: jax.Array, heard: Heard, terms: Terms, po
     if heard.cut is not None:
         cut = _content(queries + terms.content_bias, blocks.of_keys(heard.cut.keys))
         scores = jnp.where(blocks.within(heard.cut.age), scores, cut)
-    by_distance = _product("bcqnh,dnh->bcnqd", queries + terms.distance_bias, terms.table[::-1])
-    scores += _shift(by_distance)[..., -scores.shape[-1] :]
+    by_distance = product("bcqnh,dnh->bcnqd", queries + terms.distance_bias, terms.table[::-1])
+    scores += shift(by_distance)[..., -scores.shape[-1] :]
     seen = blocks.within(jnp.minimum(position, terms.table.shape[0] - 1))
     return _normalised(scores, queries.shape[-1], blocks.distance(), seen, terms)
 
 
 def _content(queries: jax.Array, keys: jax.Array) -> jax.Array:
-    return _product("bcqnh,bcknh->bcnqk", queries, keys)
+    return product("bcqnh,bcknh->bcnqk", queries, keys)
 
 
-def _product(subscripts: str, x: jax.Array, y: jax.Array) -> jax.Array:
+def product(subscripts: str, x: jax.Array, y: jax.Array) -> jax.Array:
+    """`einsum` of two arrays, summed and returned in float32."""
     return jnp.einsum(subscripts, x, y, preferred_element_type=jnp.float32)
 
 
@@ -215,7 +216,7 @@ def _mix(weights: jax.Array, values: jax.Array) -> jax.Array:
     return jnp.einsum("bcnqk,bcknh->bcqnh", weights, values)
 
 
-def _shift(scores: jax.Array) -> jax.Array:
+def shift(scores: jax.Array) -> jax.Array:
     """Move row i of scores [..., Q, D] to the right by i + 1 places: [..., Q, Q + D], zero where nothing came.
 
     This turns scores by distance, the farthest first, into scores by key without a gather: padded by one column more

@@ -42,12 +42,19 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "lru-ring": ("lru", {"layers": 2, "spectrum": "ring", "state_width": 5, "scan": "associative"}),
     "lru-bare": ("lru", {"max_phase": 0.0, "block": "bare"}),
     "mingru-deep": ("mingru", {"layers": 2, "state_width": 5, "candidate": "positive", "scan": "associative"}),
-    # Segments so short that there are borders.
+    # Segments so short that there are borders, and caches that begin within a segment.
     "rmt": ("rmt", {"segment": 3, "tokens": 2}),
-    "rmt-valve": ("rmt", {"segment": 3, "tokens": 2, "valve": True, "layers": 2, "heads": 2}),
+    "rmt-valve": ("rmt", {"segment": 3, "tokens": 2, "valve": "ca2", "layers": 2, "heads": 2}),
     "rmt-control": ("rmt", {"segment": 3, "tokens": 0}),
+    "rmt-cache": ("rmt", {"segment": 3, "tokens": 0, "cache": 4, "layers": 2, "heads": 2}),
+    "rate": ("rmt", {"segment": 3, "tokens": 2, "valve": "lstm", "cache": 9, "block": "rate", "heads": 2}),
+    "rate-deep": (
+        "rmt",
+        {"segment": 4, "tokens": 1, "valve": "gate", "cache": 5, "block": "rate", "layers": 2, "ffn": False},
+    ),
 }
-REMEMBERING = [name for name in CASES if name not in ("mlp", "rmt-control")]
+# No gradient enters a cache: it hands on what no gradient shows.
+REMEMBERING = [name for name in CASES if name not in ("mlp", "rmt-control", "rmt-cache")]
 
 
 def build(case: str, max_length: int) -> tuple[cores.Core, Any]:

@@ -17,7 +17,7 @@ def close(a, b):
 
 
 # Their parts are in other cases too, and they take the longest to compile.
-SLOW = ("gtrxl-deep", "rmt-control")
+SLOW = ("gtrxl-deep", "rmt-valve", "rmt-control", "rmt-cache", "rate-deep")
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES])
@@ -44,7 +44,7 @@ def test_window_hides_what_is_older():
     np.testing.assert_array_equal(grad > 0, [False] * 5 + [True] * 4 + [False])
 
 
-@pytest.mark.parametrize("case", ["gpt", "gpt-rotary", "gtrxl-deep", "rmt-valve", "lstm", "gru", "mlp"])
+@pytest.mark.parametrize("case", ["gpt", "gpt-rotary", "gtrxl-deep", "rate", "lstm", "gru", "mlp"])
 def test_bfloat16_stays_close_to_float32(case):
     core, params = build(case, TIME)
     x, _ = sequence(7, TIME, BATCH)

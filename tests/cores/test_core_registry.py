@@ -76,6 +76,13 @@ def test_command_line_sets_options():
     assert parsed == cores.options("gpt", heads=2, layers=3, positions="none")
 
 
+@pytest.mark.parametrize(("word", "value"), [("detach", "detach"), ("full", "full"), ("3", 3)])
+def test_command_line_takes_a_number_or_a_word(word, value):
+    default = cores.options("rmt", memory_gradient=1)
+    parsed = tyro.cli(type(default), args=["--memory-gradient", word], default=default)
+    assert parsed == cores.options("rmt", memory_gradient=value)
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -90,9 +97,13 @@ def test_command_line_sets_options():
         ("gpt", {"positions": "cosine"}, "core.positions is 'cosine': allowed is one of sine, "),
         (
             "rmt",
-            {"gradient_segments": -1},
-            "core.gradient_segments is -1: allowed is an integer >= 0 (32",
+            {"memory_gradient": 0},
+            "core.memory_gradient is 0: allowed is an integer >= 1 (32 bits), or one of detach, full",
         ),
+        ("rmt", {"memory_gradient": "cut"}, "core.memory_gradient is 'cut': allowed is an integer >= 1 (32 bits), or "),
+        ("rmt", {"valve": "ca3"}, "core.valve is 'ca3': allowed is one of none, ca2, ca1, gate, gru, lstm"),
+        ("rmt", {"valve_heads": 3}, "core.valve_heads is 3: allowed is a divisor of core.width = 16, or none"),
+        ("rmt", {"block": "trxl"}, "core.block is 'trxl': allowed is one of gpt, rate"),
         ("gpt", {"heads": 3}, "core.heads is 3: allowed is a divisor of core.width = 16"),
         (
             "gpt",
