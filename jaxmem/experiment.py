@@ -64,6 +64,9 @@ class Experiment:
 
 Experiments = dict[str, Experiment]
 
+# What else a file may define.
+_OTHER_LISTS = ("ABLATIONS", "STUDIES")
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -101,12 +104,15 @@ def shipped() -> Experiments:
 
 
 def from_file(path: Path) -> list[Experiment]:
-    """The experiments that a Python file defines: its list `EXPERIMENTS`.
+    """The experiments that a Python file defines: its list `EXPERIMENTS`; none if it defines other things instead.
 
     Raises:
-        ConfigError: if the file is missing, fails, or has no such list.
+        ConfigError: if the file is missing, fails, or defines nothing.
     """
-    experiments = getattr(run_file(path), "EXPERIMENTS", None)
+    module = run_file(path)
+    experiments = getattr(module, "EXPERIMENTS", None)
+    if experiments is None and any(hasattr(module, other) for other in _OTHER_LISTS):
+        return []
     if not isinstance(experiments, list) or not all(isinstance(e, Experiment) for e in experiments):
         raise ConfigError(f"experiment file {path} has no list EXPERIMENTS of jaxmem.experiment.Experiment")
     return experiments

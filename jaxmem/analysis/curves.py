@@ -18,6 +18,9 @@ Rows = Sequence[dict[str, Any]]
 
 ESTIMATE_NAMES = {"mean": "mean", "iqm": "interquartile mean"}
 
+COUNTERS = {"env_steps": "environment steps", "updates": "updates"}
+"""Columns that say how far training is, and their names for people."""
+
 # Whatever else the evaluations report comes after these.
 _FIRST = ("eval/return", "eval/success")
 _NOT_DRAWN = ("eval/length",)
@@ -63,7 +66,7 @@ class Curve:
         return interval(self.scores, ESTIMATES[name])
 
 
-def curve_of(rows: Rows, metric: str, label: str) -> Curve:
+def curve_of(rows: Rows, metric: str, label: str, counter: str = "env_steps") -> Curve:
     """A metric of one run.
 
     Evaluations happen after the same number of episodes in every seed, so that the n-th rows belong together.
@@ -72,6 +75,7 @@ def curve_of(rows: Rows, metric: str, label: str) -> Curve:
         rows: one an evaluation and seed, seeds innermost, as `metrics.csv` has them.
         metric: name of a column.
         label: what the legend calls it.
+        counter: the column that says how far training is.
 
     Raises:
         ConfigError: if there are no rows, or none has the metric.
@@ -83,7 +87,7 @@ def curve_of(rows: Rows, metric: str, label: str) -> Curve:
         raise ConfigError(f"{label}: its metrics have no column {metric!r}: known are {known}")
     seeds = max(row["seed"] for row in rows) + 1
     whole = rows[: len(rows) // seeds * seeds]
-    table = np.array([[row["env_steps"], row[metric]] for row in whole]).reshape(-1, seeds, 2)
+    table = np.array([[row[counter], row[metric]] for row in whole]).reshape(-1, seeds, 2)
     return Curve(label, table[:, :, 0].mean(axis=1), (table[:, :, 1].T,))
 
 
@@ -127,19 +131,24 @@ class Panel:
     curves: Sequence[Curve]
 
 
-def draw_curves(runs: Mapping[str, Rows], path: Path) -> None:
+def draw_curves(runs: Mapping[str, Rows], path: Path, counter: str = "env_steps") -> None:
     """Draw what the evaluations of runs (rows by label) report into one picture at `path`, a panel for each metric.
 
     Metrics that not all the runs have are left out, and so is success where no environment reports it.
     """
     panels = []
     for metric in shared_metrics(runs.values())[0]:
-        panels.append(Panel("", metric, [curve_of(rows, metric, label) for label, rows in runs.items()]))
-    draw_panels([panels], path)
+        panels.append(Panel("", metric, [curve_of(rows, metric, label, counter) for label, rows in runs.items()]))
+    draw_panels([panels], path, along=COUNTERS[counter])
 
 
-def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "mean") -> None:
-    """Draw panels in rows, one a task: legends within the panels of a single row if they are small, else one below."""
+def draw_panels(
+    rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "mean", along: str = COUNTERS["env_steps"]
+) -> None:
+    """Draw panels in rows, one a task: legends within the panels of a single row if they are small, else one below.
+
+    `along` says what the curves are drawn over.
+    """
     single, columns = len(rows) == 1, max(map(len, rows))
     curves = [curve for row in rows for panel in row for curve in panel.curves]
     labels = list(dict.fromkeys(curve.label for curve in curves))
@@ -165,7 +174,7 @@ def draw_panels(rows: Sequence[Sequence[Panel]], path: Path, estimate: str = "me
             axes.xaxis.set_major_locator(MaxNLocator(7))
             axes.xaxis.set_major_formatter(EngFormatter())
             if line == len(rows) - 1:
-                axes.set_xlabel("environment steps")
+                axes.set_xlabel(along)
             axes.grid(alpha=0.3)
             if not below:
                 axes.legend()

@@ -6,7 +6,7 @@ import sys
 from rich.console import Console
 from rich.table import Table
 
-from jaxmem import ablation, agents, cores, experiment
+from jaxmem import ablation, agents, cores, experiment, study
 from jaxmem.cli.arguments import Parser
 from jaxmem.config import Config, ConfigError, lookup
 from jaxmem.envs import registered_envs, spec
@@ -65,6 +65,19 @@ def _ablations() -> Table:
     return table
 
 
+def _studies() -> Table:
+    table = Table(title="studies: jaxmem run NAME [--preset PRESET] [--models MODEL ...]")
+    for column in ("name", "what it asks", "models", "presets"):
+        table.add_column(column, overflow="fold")
+    notes: dict[str, list[str]] = {}
+    for item in study.shipped().values():
+        table.add_row(item.name, item.description, ", ".join(item.models), ", ".join(item.presets))
+        notes.setdefault(item.difference, []).append(item.name)
+    table.caption = "\n\n".join(f"{', '.join(names)}: best is {text}" for text, names in notes.items() if text)
+    table.caption_justify = "left"
+    return table
+
+
 def _names(title: str, options: dict[str, Config]) -> Table:
     table = Table(title=title)
     for column in ("name", "what it is", "options"):
@@ -81,4 +94,5 @@ _TABLES = {
     "cores": lambda: _names("cores: --core NAME", {name: cores.options(name) for name in cores.registered_cores}),
     "agents": lambda: _names("agents: --agent NAME", {name: agents.options(name) for name in agents.registered_agents}),
     "ablations": _ablations,
+    "studies": _studies,
 }

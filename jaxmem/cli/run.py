@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from jaxmem import experiment
+from jaxmem import experiment, study
+from jaxmem.cli import study as cli_study
 from jaxmem.cli.arguments import Parser, add_file_option, load_file, split_name
 from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process, warn_of_discount
 from jaxmem.config import ConfigError
+from jaxmem.offline.study_folder import StudyFolder
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.progress import Display, duration
 from jaxmem.training.train import Interrupted, resume, start
@@ -21,6 +23,8 @@ def main(arguments: list[str]) -> int:
     name, rest, asks_help = split_name(parser, arguments)
     if asks_help and name is None:
         return 0
+    if name is not None and study.is_study(name):
+        return cli_study.start(name, rest, asks_help)
     options, fields = parser.parse_known_args(rest)
     if options.resume is None:
         if name is None:
@@ -31,6 +35,8 @@ def main(arguments: list[str]) -> int:
     ]
     if beside:
         raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
+    if StudyFolder.is_study(options.resume):
+        return cli_study.resume(options.resume, options.file)
     load_file(options.file)
     return _resume(options.resume, options.checkpoint)
 

@@ -1,6 +1,7 @@
 """Losses: pure functions on one trajectory, without networks; callers `vmap` them over a batch."""
 
 from jaxmem.losses.continuous import clipped_double_returns, squashed_normal
+from jaxmem.losses.imitation import action_log_loss, action_square_loss
 from jaxmem.losses.policy import clipped_log_softmax, entropy, log_barrier
 from jaxmem.losses.ppo import clipped_ratio_loss, clipped_value_loss
 from jaxmem.losses.q_learning import double_q_lambda
@@ -22,6 +23,8 @@ __all__ = [
     "TRACES",
     "Trace",
     "VTraceOutput",
+    "action_log_loss",
+    "action_square_loss",
     "by_size",
     "clip_ratio",
     "clip_rewards",

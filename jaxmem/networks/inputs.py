@@ -62,6 +62,11 @@ def episode_inputs(episodes: Episodes) -> tuple[Inputs, jax.Array]:
     return Inputs(episodes.obs, prev_action, prev_reward), start
 
 
+def actions_before(action: jax.Array) -> jax.Array:
+    """The action before each of `action` [T, B, ...]; before the first one there is none: see `no_action`."""
+    return jnp.concatenate([no_action(action.shape[1:], action.dtype)[None], action[:-1]])
+
+
 def action_numbers(action: jax.Array, size: int) -> jax.Array:
     """Actions as numbers: integers [...] one-hot, vectors as they are; float32 [..., size]."""
     return action if jnp.issubdtype(action.dtype, jnp.floating) else jax.nn.one_hot(action, size)

@@ -45,8 +45,43 @@ class SmallCNN(nn.Module):
         return nn.Dense(width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name=name)(x)
 
 
-def _patches(x: jax.Array, kernel: int) -> jax.Array:
-    """[N, H, W, C] -> [N, H - k + 1, W - k + 1, k * k * C]: what a kernel sees at each place, row by row."""
-    height, width = x.shape[1] - kernel + 1, x.shape[2] - kernel + 1
-    shifted = [x[:, i : i + height, j : j + width] for i in range(kernel) for j in range(kernel)]
+# Channels, kernel and stride of the layers of Mnih et al. 2015.
+_STRIDED = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+
+
+def smallest_strided_picture() -> int:
+    """Height and width of the smallest picture that `StridedCNN` takes: what is left of it is one place."""
+    size = 1
+    for _, kernel, stride in reversed(_STRIDED):
+        size = (size - 1) * stride + kernel
+    return size
+
+
+class StridedCNN(nn.Module):
+    """Three convolutions with strides 4, 2 and 1 and ReLU, flattened, then a linear layer (Mnih et al. 2015).
+
+    For pictures of some 64 or 84 pixels: the encoder of Decision Transformer and of RATE (Cherepanov et al. 2023,
+    arXiv:2306.09459). Products over patches, as in `SmallCNN`.
+    """
+
+    width: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, picture: jax.Array) -> jax.Array:
+        """Encode pictures [N, H, W, C], float: returns [N, width]."""
+        x = picture.astype(self.dtype)
+        for index, (channels, kernel, stride) in enumerate(_STRIDED):
+            patches = _patches(x, kernel, stride)
+            flat = patches.reshape(-1, patches.shape[-1])
+            x = nn.relu(nn.Dense(channels, dtype=self.dtype, name=f"conv_{index}")(flat))
+            x = x.reshape(*patches.shape[:-1], channels)
+        return nn.Dense(self.width, dtype=self.dtype, name="out")(x.reshape(x.shape[0], -1))
+
+
+def _patches(x: jax.Array, kernel: int, stride: int = 1) -> jax.Array:
+    """[N, H, W, C] -> [N, H', W', k * k * C]: what a kernel sees at each place, row by row."""
+    height, width = (1 + (size - kernel) // stride for size in x.shape[1:3])
+    rows, columns = 1 + (height - 1) * stride, 1 + (width - 1) * stride
+    shifted = [x[:, i : i + rows : stride, j : j + columns : stride] for i in range(kernel) for j in range(kernel)]
     return jnp.concatenate(shifted, axis=-1)

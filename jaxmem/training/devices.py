@@ -22,3 +22,9 @@ def seed_sharding(seeds: int) -> NamedSharding | None:
 def place(tree: Any, sharding: NamedSharding | None) -> Any:
     """Put arrays with a leading seed axis where `sharding` says."""
     return tree if sharding is None else jax.device_put(tree, sharding)
+
+
+def device_name() -> str:
+    """What decides whether a run can be repeated to the bit: kind and number of devices."""
+    devices = jax.local_devices()
+    return f"{len(devices)} x {devices[0].device_kind}"

@@ -8,13 +8,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import jaxmem
 from jaxmem.config import ConfigError, replace
 from jaxmem.training.options import LoopOptions, RunConfig
 
 Row = dict[str, Any]
+
+
+class Configuration(Protocol):
+    """A configuration, of whatever kind of run."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The configuration as JSON values."""
+        ...
+
 
 LOCK = ".lock"
 COUNTERS = ("seed", "env_steps", "episodes", "updates")
@@ -51,7 +60,7 @@ class RunFolder:
         return self.path / "curve.png"
 
     @staticmethod
-    def create(path: Path, experiment: str, preset: str, config: RunConfig) -> "RunFolder":
+    def create(path: Path, experiment: str, preset: str, config: Configuration) -> "RunFolder":
         """Make the folder of a new run and write its configuration.
 
         Raises:
@@ -110,7 +119,12 @@ class RunFolder:
 
     def read_config(self) -> RunConfig:
         """The run's configuration."""
-        return RunConfig.from_json(self.read_record()["config"])
+        config = self.read_record()["config"]
+        if "learn" in config and "agent" not in config:
+            raise ConfigError(
+                f"{self.path} is the run of a sequence model, part of a study: allowed is one of an agent"
+            )
+        return RunConfig.from_json(config)
 
     def read_loop(self) -> LoopOptions:
         """The run's training loop; unlike the whole configuration, it needs no environment that is registered."""

@@ -45,9 +45,14 @@ class Board:
     waits for it for ever.
     """
 
-    def __init__(self, folder: Path, seeds: int, last_steps: dict[int, int] | None = None) -> None:
-        """Write below `folder`; events after a seed's step in `last_steps`, from before a resume, are dropped."""
-        self._files = []
+    def __init__(
+        self, folder: Path, seeds: int, last_steps: dict[int, int] | None = None, counter: str = "env_steps"
+    ) -> None:
+        """Write below `folder`; events after a seed's step in `last_steps`, from before a resume, are dropped.
+
+        `counter` is the column of rows that events are recorded against.
+        """
+        self._files, self._counter = [], counter
         for seed in range(seeds):
             place = folder / f"seed_{seed}"
             place.mkdir(parents=True, exist_ok=True)
@@ -58,12 +63,12 @@ class Board:
             self._files.append(file)
 
     def write(self, rows: list[Row]) -> None:
-        """Record rows against their env_steps; raises `OSError` where the disk does not take them."""
+        """Record rows against their counter; raises `OSError` where the disk does not take them."""
         for row in rows:
             file = self._files[row["seed"]]
             for name, value in row.items():
                 if "/" in name and value == value:
-                    event = Event(wall_time=time.time(), step=row["env_steps"], summary=scalar(name, value))
+                    event = Event(wall_time=time.time(), step=row[self._counter], summary=scalar(name, value))
                     file.write_event(event)
             file.flush()
 

@@ -1,13 +1,9 @@
 """Train: run chunks, and between them evaluate, log, draw and save."""
 
 import contextlib
-import os
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import numpy as np
@@ -17,49 +13,17 @@ from jaxmem.networks import parameter_count
 from jaxmem.replay import nbytes
 from jaxmem.training.checkpoint import CheckpointError, Checkpoints
 from jaxmem.training.compiled import Compiled, compile_program
-from jaxmem.training.devices import place
+from jaxmem.training.devices import device_name, place
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.log import Board, rows_of, summary
 from jaxmem.training.loop import Program
 from jaxmem.training.options import LoopOptions, RunConfig
 from jaxmem.training.progress import Display
 from jaxmem.training.state import Run
+from jaxmem.training.stop import Interrupted, Stop, listen
 
 # A call into compiled code cannot be interrupted; calls are sized to about this, so that Ctrl-C is heard soon.
-_CALL_SECONDS = 1.0
-
-
-class Interrupted(Exception):
-    """The run was asked to stop; everything was saved."""
-
-
-@dataclass
-class Stop:
-    """Whether a run was asked to stop; one that was at its end just then does not raise `Interrupted`."""
-
-    asked: bool = False
-
-
-@contextlib.contextmanager
-def _listen(stop: Stop) -> Iterator[None]:
-    """Note the first Ctrl-C or termination signal; the second one acts as usual."""
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def note(number: int, frame: Any) -> None:
-        del frame
-        stop.asked = True
-        os.write(2, b"\nstopping after the present call, once more stops at once\n")
-        signal.signal(number, previous[signal.Signals(number)])
-
-    # Signals can only be caught in the main thread; elsewhere (a notebook's executor) the run goes on without.
-    caught = previous if threading.current_thread() is threading.main_thread() else {}
-    for number in caught:
-        signal.signal(number, note)
-    try:
-        yield
-    finally:
-        for number, handler in caught.items():
-            signal.signal(number, handler)
+CALL_SECONDS = 1.0
 
 
 @dataclass
@@ -129,7 +93,7 @@ class _Session:
     def _chunk(self) -> None:
         loop = self.config.loop
         to_evaluation = loop.eval_iterations - self.iteration % loop.eval_iterations
-        fits = int(_CALL_SECONDS / self._iteration_seconds) if self._iteration_seconds else 1
+        fits = int(CALL_SECONDS / self._iteration_seconds) if self._iteration_seconds else 1
         count = min(to_evaluation, loop.iterations - self.iteration, max(1, fits))
         began = time.perf_counter()
         self.run = self.compiled.iterate(self.run, count)
@@ -176,7 +140,7 @@ class _Session:
             "wall_s": time.perf_counter() - self.began,
             "solved": self.solved,
             "rows": len(self.rows),
-            "device": _device(),
+            "device": device_name(),
         }
         self._saved_at = time.perf_counter()
         self.checkpoints.save(self.iteration, self.run, meta)
@@ -202,7 +166,7 @@ def start(config: RunConfig, folder: RunFolder, display: Display, stop: Stop | N
     checkpoints = Checkpoints(folder.checkpoints, config.loop.keep)
     board = Board(folder.path, config.seeds)
     stop = stop or Stop()
-    with _listen(stop):
+    with listen(stop):
         run = compiled.init(jax.random.key(config.seed))
         session = _Session(config, folder, display, compiled, checkpoints, board, run, [], 0, 0, began)
         return session.go(stop)
@@ -226,15 +190,17 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop
     step = checkpoints.choose(checkpoint)
     compiled = _compile(config, display, resume=True)
     run, meta = checkpoints.restore(compiled.template, step)
-    rows = _rows_so_far(folder, display, meta["rows"])
-    if meta["device"] != _device():
-        display.say(f"note: it was written on {meta['device']}, this is {_device()}: the bits may differ from here on")
+    rows = rows_so_far(folder, display, meta["rows"])
+    if meta["device"] != device_name():
+        display.say(
+            f"note: it was written on {meta['device']}, this is {device_name()}: the bits may differ from here on"
+        )
     if checkpoints.steps()[-1] > step:
         display.say(f"the checkpoints after {step} are dropped")
         checkpoints.forget_after(step)
     board = Board(folder.path, config.seeds, {row["seed"]: row["env_steps"] for row in rows})
     stop = stop or Stop()
-    with _listen(stop):
+    with listen(stop):
         session = _Session(
             config,
             folder,
@@ -273,7 +239,14 @@ def finished_rows(folder: RunFolder) -> list[Row] | None:
     return rows
 
 
-def _rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:
+def tell_other_device(device: str, display: Display) -> None:
+    """Say so if a run that goes on was written on another kind of device than this."""
+    here = device_name()
+    if device != here:
+        display.say(f"note: it was written on {device}, this is {here}: the bits may differ from here on")
+
+
+def rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:
     """The rows that a checkpoint knows of; a loss is told, since it does not stop the run from going on."""
     try:
         rows = folder.read_metrics()[:count]
@@ -283,12 +256,6 @@ def _rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:
     if len(rows) < count:
         display.say(f"warning: {folder.metrics_file} has lost {count - len(rows)} of the {count} rows so far")
     return rows
-
-
-def _device() -> str:
-    """What decides whether a run can be repeated to the bit: kind and number of devices."""
-    devices = jax.local_devices()
-    return f"{len(devices)} x {devices[0].device_kind}"
 
 
 def _compile(config: RunConfig, display: Display, *, resume: bool) -> Compiled:

@@ -1,0 +1,1 @@
+"""Sequence models that imitate recorded trajectories, and what their memory holds."""

@@ -1,0 +1,124 @@
+"""A study's models, trained and played one after another."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from jaxmem import datasets
+from jaxmem.analysis.curves import draw_curves
+from jaxmem.offline.batches import dataset_folder
+from jaxmem.offline.options import OfflineConfig
+from jaxmem.offline.program import OfflineProgram
+from jaxmem.offline.study_folder import Played, StudyFolder
+from jaxmem.offline.train import COUNTER, finished_rows, load, program_of, train
+from jaxmem.training.progress import Display
+from jaxmem.training.stop import Interrupted, Stop, listen
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StudyRun:
+    """What it takes to go on with a study.
+
+    Attributes:
+        folder: where it is.
+        configs: the models' configurations, by name, in the order in which they are trained.
+        data: where datasets are.
+        say: tells a line.
+    """
+
+    folder: StudyFolder
+    configs: Mapping[str, OfflineConfig]
+    data: Path
+    say: Say
+
+    def go(self, write: Callable[[Mapping[str, list[Played]]], None]) -> dict[str, list[Played]]:
+        """Train and play whatever is not done yet, model by model.
+
+        Args:
+            write: what writes tables of all that was played so far; called after each model.
+
+        Returns:
+            What was played, by model.
+
+        Raises:
+            ConfigError: for what does not fit together, or a damaged file.
+            Interrupted: after a stop that was asked for; everything that was computed is saved.
+        """
+        results: dict[str, list[Played]] = {}
+        for number, (model, config) in enumerate(self.configs.items()):
+            self.say(f"model {model} ({number + 1} of {len(self.configs)}, core {config.core.name})")
+            results[model] = self._model(model, config)
+            write(results)
+        return results
+
+    def _model(self, model: str, config: OfflineConfig) -> list[Played]:
+        played = self.folder.read_played(model)
+        wanted = config.play.lengths or (None,)
+        if {one.steps for one in played} >= set(wanted):
+            return played
+        dataset = dataset_of(config, self.data, self.say)
+        run = self.folder.run(model)
+        if finished_rows(run, config) is None:
+            display = Display(config.learn.updates)
+            with run.locked():
+                draw_curves({model: train(config, run, dataset, display)}, run.curve, COUNTER)
+        program = program_of(config, dataset)
+        return self._play(model, program, played)
+
+    def _play(self, model: str, program: OfflineProgram, played: list[Played]) -> list[Played]:
+        """Play at each length that is not there yet, with what was learned."""
+        config = program.config
+        state = load(self.folder.run(model), config, program)
+        play = jax.jit(program.play, static_argnums=2)
+        done = {one.steps for one in played}
+        stop = Stop()
+        with listen(stop):
+            for steps in config.play.lengths or (None,):
+                if steps in done:
+                    continue
+                env = config.env if steps is None else config.env.with_horizon(steps)
+                outcome = jax.device_get(play(state, env.make()[1], config.play.episodes))
+                means = {name: np.asarray(values).mean(axis=1) for name, values in outcome.items()}
+                played = played + [
+                    Played(steps, seed, {name: float(value[seed]) for name, value in means.items()})
+                    for seed in range(config.seeds)
+                ]
+                self.folder.write_played(model, played)
+                told = ", ".join(
+                    f"{name} {value.mean():.3f}" for name, value in means.items() if np.isfinite(value).all()
+                )
+                self.say(f"  {'as trained' if steps is None else f'{steps} steps'}: {told}")
+                if stop.asked:
+                    raise Interrupted
+        return played
+
+
+def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:
+    """The dataset of a configuration, collected below `root` where it is not there yet, or not whole.
+
+    Raises:
+        ConfigError: if it is damaged, or cannot be collected.
+    """
+    folder, wanted = dataset_folder(config, root), config.data.episodes
+    if (folder / "dataset.json").is_file():
+        dataset = datasets.open(folder)
+        if len(dataset) >= wanted:
+            return dataset
+    say(f"collecting {wanted:,} episodes of {config.env.id} -> {folder}")
+    display = Display(wanted)
+    display.begin(0)
+    dataset = datasets.collect(
+        config.env,
+        config.data.policy,
+        wanted,
+        folder,
+        config.data.seed,
+        report=lambda kept, played: display.advance(kept, f"episodes {kept:,}"),
+    )
+    display.end()
+    return dataset

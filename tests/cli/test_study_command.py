@@ -1,0 +1,125 @@
+"""`jaxmem run STUDY`: to the end, stopped and gone on with; and what is wrong is told in a line."""
+
+import csv
+import shutil
+from pathlib import Path
+
+import pytest
+
+from jaxmem.cli.main import main
+from jaxmem.offline import study as offline_study
+from jaxmem.offline import train as training
+from jaxmem.offline.program import compile_program
+from jaxmem.training.stop import Interrupted
+
+DATA = Path(__file__).parent.parent / "data"
+STUDY = f"{DATA / 'small_study.py'}:small"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    found = {}
+
+    def quickly(program, calls):
+        key = (str(program.config.to_json()), calls)
+        if key not in found:
+            found[key] = compile_program(program, calls)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "compile_program", quickly)
+        yield
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    runs = tmp_path_factory.mktemp("whole")
+    assert main(["run", STUDY, "--runs", str(runs), "--id", "one"]) == 0
+    return runs
+
+
+def tables(runs: Path) -> list[str]:
+    return [(runs / "small" / "one" / name).read_text() for name in ("results.csv", "table.csv", "table.md")]
+
+
+def test_every_model_is_trained_and_played_at_every_length(whole):
+    rows = list(csv.DictReader(tables(whole)[0].splitlines()))
+    assert [(row["model"], row["steps"], row["seed"]) for row in rows] == [
+        (model, steps, seed) for model in ("lstm", "rmt") for steps in ("5", "7") for seed in ("0", "1")
+    ]
+    assert all(0 <= float(row["success"]) <= 1 for row in rows)
+    table = list(csv.reader(tables(whole)[1].splitlines()))
+    assert table[0] == ["success at", "5", "7"]
+    assert [row[0] for row in table[1:]] == ["lstm", "rmt", "rmt, A. Body 2026"]
+    assert table[3] == ["rmt, A. Body 2026", "", "0.5"]
+    assert (whole / "small" / "one" / "lengths.png").stat().st_size > 5000
+    assert (whole / "small" / "one" / "rmt" / "curve.png").is_file()
+
+
+def test_stopped_while_it_trains_and_while_it_plays_it_ends_in_the_same_tables(whole, tmp_path, monkeypatch, capsys):
+    shutil.copytree(whole / "datasets", tmp_path / "datasets")
+    begin = ["run", STUDY, "--runs", str(tmp_path), "--id", "one"]
+    again = ["run", "--resume", str(tmp_path / "small" / "one"), "--file", str(DATA / "small_study.py")]
+    with monkeypatch.context() as patch:
+        train = training.train
+
+        def stopped(config, folder, *more):
+            if folder.path.name == "rmt":
+                raise Interrupted
+            return train(config, folder, *more)
+
+        patch.setattr(offline_study, "train", stopped)
+        assert main(begin) == 130
+    assert f"jaxmem run --resume {tmp_path / 'small' / 'one'}" in capsys.readouterr().out
+    with monkeypatch.context() as patch:
+        write = offline_study.StudyFolder.write_played
+
+        def killed(self, model, played):
+            write(self, model, played)
+            raise KeyboardInterrupt
+
+        patch.setattr(offline_study.StudyFolder, "write_played", killed)
+        assert main(again) == 130
+    assert main(again) == 0
+    assert tables(tmp_path) == tables(whole)
+    assert main(again) == 0
+    assert "loss" not in capsys.readouterr().out.split("resuming")[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--models", "gpt"], "unknown model of small 'gpt': known are lstm, rmt"),
+        (["--preset", "paper"], "unknown preset of small 'paper'"),
+        (["--learn.batch", "0"], "model lstm: learn.batch is 0: allowed is an integer >= 1"),
+        (["--learn.rate", "1"], "model lstm: unknown field 'learn.rate'"),
+        (["--id", "../x"], "--id is '../x'"),
+        (["--core", "lstm"], "--core"),
+    ],
+)
+def test_wrong_words_are_told_in_a_line(arguments, told, tmp_path, capsys):
+    assert main(["run", STUDY, "--runs", str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_taken_and_a_dataset_that_is_damaged_are_told(whole, tmp_path, capsys):
+    assert main(["run", STUDY, "--runs", str(whole), "--id", "one"]) == 2
+    assert "holds something already" in capsys.readouterr().err
+    shutil.copytree(whole / "datasets", tmp_path / "datasets")
+    (shard,) = (tmp_path / "datasets").glob("*/*.array_record")
+    shard.write_bytes(shard.read_bytes()[:-7])
+    assert main(["run", STUDY, "--runs", str(tmp_path)]) == 2
+    assert shard.name in capsys.readouterr().err
+
+
+def test_other_commands_say_what_such_a_folder_is(whole, capsys):
+    assert main(["evaluate", str(whole / "small" / "one" / "rmt")]) == 2
+    assert "is the run of a sequence model, part of a study" in capsys.readouterr().err
+
+
+def test_studies_are_listed(capsys):
+    assert main(["list", "studies"]) == 0
+    assert "rate_tmaze_90" in capsys.readouterr().out
