@@ -21,6 +21,7 @@ COMMANDS = {
     "sweep": Command("jaxmem.cli.sweep", "train experiments with several cores, presets or agents, one after another"),
     "ablation": Command("jaxmem.cli.ablation", "train a recipe beside what it is without each of its parts"),
     "list": Command("jaxmem.cli.list", "show experiments, environments, cores and agents"),
+    "collect": Command("jaxmem.cli.collect", "write episodes of a policy or a run as a dataset, or look at one"),
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
     "plot": Command("jaxmem.cli.plot", "draw the learning curves of runs and sweeps, and compare them"),
     "measure": Command("jaxmem.cli.measure", "memory and credit-assignment lengths of a task, exact or estimated"),
