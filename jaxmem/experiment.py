@@ -64,6 +64,9 @@ class Experiment:
 
 Experiments = dict[str, Experiment]
 
+# Modules of files that were run, by path, time and size.
+_run: dict[tuple[Path, int, int], ModuleType] = {}
+
 # What else a file may define.
 _OTHER_LISTS = ("ABLATIONS", "STUDIES")
 
@@ -119,9 +122,21 @@ def from_file(path: Path) -> list[Experiment]:
 
 
 def run_file(path: Path) -> ModuleType:
-    """Run an experiment file; raises `ConfigError` if it is missing or fails."""
+    """What an experiment file defines; it is run once, unless it was changed, since it may register things.
+
+    Raises:
+        ConfigError: if it is missing or fails.
+    """
     if not path.is_file():
         raise ConfigError(f"no experiment file at {path}")
+    written = path.stat()
+    version = (path.resolve(), written.st_mtime_ns, written.st_size)
+    if version not in _run:
+        _run[version] = _module(path)
+    return _run[version]
+
+
+def _module(path: Path) -> ModuleType:
     # Named by its whole path, so that two users' files of one name stay apart.
     name = f"jaxmem_experiment_{path.resolve()}"
     spec = importlib.util.spec_from_file_location(name, path)
@@ -180,14 +195,20 @@ def pick(
     Raises:
         ConfigError: if there is none.
     """
-    file = re.fullmatch(r"(.*\.py)(?::(.*))?", name, re.DOTALL)
-    if not file:
+    file = file_and_name(name)
+    if file is None:
         return lookup(known(), name, kind, hint)
-    path, inner = file.groups()
-    found = load(Path(path))
+    path, inner = file
+    found = load(path)
     if not inner and len(found) == 1:
         return next(iter(found.values()))
-    return lookup(found, inner or "", f"{kind} in {path}")
+    return lookup(found, inner, f"{kind} in {path}")
+
+
+def file_and_name(name: str) -> tuple[Path, str] | None:
+    """The file and what is named in it, of `file.py` (nothing) or `file.py:name`; None for a name alone."""
+    file = re.fullmatch(r"(.*\.py)(?::(.*))?", name, re.DOTALL)
+    return None if file is None else (Path(file[1]), file[2] or "")
 
 
 def _natural(name: str) -> list[Any]:

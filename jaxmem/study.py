@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxmem.config import ConfigError, lookup
-from jaxmem.experiment import pick, run_file, shipped_folder
+from jaxmem.experiment import file_and_name, pick, run_file, shipped_folder
 from jaxmem.failures import reason
 from jaxmem.offline.options import OfflineConfig
 
@@ -79,9 +79,12 @@ def find(name: str) -> Study:
 
 
 def is_study(name: str) -> bool:
-    """Whether `find` takes a name that `jaxmem run` was given."""
-    path, _, inner = name.partition(".py")
-    if not name.endswith(".py") and ".py:" not in name:
+    """Whether `find` takes a name that `jaxmem run` was given; a file that is not there has none."""
+    file = file_and_name(name)
+    if file is None:
         return name in shipped()
-    found = from_file(Path(f"{path}.py"))
-    return inner.removeprefix(":") in found if inner else bool(found)
+    path, inner = file
+    if not path.is_file():
+        return False
+    found = from_file(path)
+    return inner in found if inner else bool(found)

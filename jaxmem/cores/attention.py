@@ -168,7 +168,7 @@ def weigh(
     time, stop = queries.shape[1], keys.shape[1]
     if rng is not None or time == 1 or choose_implementation(queries.dtype, queries.shape[-1]) == "xla":
         # One query gains nothing from a fused kernel, and dropout needs the weights.
-        weights = drop(_softmax(queries, keys, mask), rate, rng).astype(values.dtype)
+        weights = drop(softmax_weights(queries, keys, mask), rate, rng).astype(values.dtype)
         if time == 1:
             return jnp.einsum("bnts,bsnh->btnh", weights, values)
         return _heads_first(jnp.einsum("bnts,bnsh->bnth", weights, _heads_first(values)))
@@ -194,7 +194,7 @@ def attention_weights(queries: jax.Array, keys: jax.Array, earliest: jax.Array, 
         float32 [B, N, T, S]; every [S] sums to 1.
     """
     now = jnp.arange(queries.shape[1])[:, None]
-    return _softmax(queries, keys, _visible(earliest, key_time, now))
+    return softmax_weights(queries, keys, _visible(earliest, key_time, now))
 
 
 def _visible(earliest: jax.Array, key_time: jax.Array, now: jax.Array) -> jax.Array:
@@ -203,7 +203,8 @@ def _visible(earliest: jax.Array, key_time: jax.Array, now: jax.Array) -> jax.Ar
     return (earliest[:, None, :, None] <= times) & (times <= now)
 
 
-def _softmax(queries: jax.Array, keys: jax.Array, mask: jax.Array) -> jax.Array:
+def softmax_weights(queries: jax.Array, keys: jax.Array, mask: jax.Array) -> jax.Array:
+    """The weights of `weigh` before dropout: float32 [B, N, T, S]; every [S] sums to 1."""
     if queries.shape[1] == 1:
         # The keys are a cache, which is to stay where it lies.
         products = jnp.einsum("btnh,bsnh->bnts", queries, keys, preferred_element_type=jnp.float32)

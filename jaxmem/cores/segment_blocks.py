@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.cores.attention import weigh
+from jaxmem.cores.attention import softmax_weights, weigh
 from jaxmem.cores.dropout import drop
 from jaxmem.cores.gpt import Block
 from jaxmem.cores.positions import sine
@@ -54,6 +54,8 @@ class GPTBlock(Block):
     ) -> jax.Array:
         """`weigh`: this attention knows no places."""
         del place
+        if self.is_mutable_collection("intermediates"):
+            self.sow("intermediates", "attention_weights", softmax_weights(q, k, mask))
         return weigh(q, k, v, mask, self.dropout, rng)
 
     def finish(self, x: jax.Array, attended: jax.Array, rng: jax.Array | None) -> jax.Array:
@@ -160,6 +162,7 @@ class RATEBlock(nn.Module):
             scores = jnp.take_along_axis(scores, column[:, None, None], axis=-1)
             scores += product("bqnh,bknh->bnqk", by_content, k)
         weights = jax.nn.softmax(jnp.where(mask, scores * q.shape[-1] ** -0.5, _MASKED))
+        self.sow("intermediates", "attention_weights", weights)
         weights = drop(weights, self.dropout, rng).astype(v.dtype)
         if count == 1:
             return jnp.einsum("bnqk,bknh->bqnh", weights, v)

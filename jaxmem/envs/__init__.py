@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jaxmem.envs import registry
 from jaxmem.envs.action_retrieval_options import ActionAssociativeRetrievalOptions
 from jaxmem.envs.control_options import ControlOptions
+from jaxmem.envs.memory_maze_options import MemoryMazeOptions
 from jaxmem.envs.pendulum import OccludedPendulumOptions
 from jaxmem.envs.policies import ScriptedPolicy, scripted_policies, scripted_policy
 from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
@@ -28,6 +29,7 @@ from jaxmem.envs.registry import (
     EnvOptions,
     EnvSpec,
     as_pomdp,
+    cue,
     decisive_action,
     episode_metrics,
     fixed_horizon,
@@ -49,6 +51,8 @@ if TYPE_CHECKING:
         ActionAssociativeRetrievalState,
     )
     from jaxmem.envs.key_to_door import KeyToDoor, KeyToDoorLayout, KeyToDoorState
+    from jaxmem.envs.memory_maze import MemoryMaze, MemoryMazeParams, MemoryMazeState
+    from jaxmem.envs.memory_maze_layout import MemoryMazeLayout
     from jaxmem.envs.probes.autoencode import Autoencode
     from jaxmem.envs.probes.cards import CardsLayout
     from jaxmem.envs.probes.delayed_catch import DelayedCatch, DelayedCatchLayout
@@ -100,6 +104,11 @@ __all__ = [
     "MemoryLength",
     "MemoryLengthLayout",
     "MemoryLengthOptions",
+    "MemoryMaze",
+    "MemoryMazeLayout",
+    "MemoryMazeOptions",
+    "MemoryMazeParams",
+    "MemoryMazeState",
     "Noisy",
     "Occluded",
     "OccludedPendulumOptions",
@@ -129,6 +138,7 @@ __all__ = [
     "VisualMatchState",
     "Wrapper",
     "as_pomdp",
+    "cue",
     "decisive_action",
     "episode_metrics",
     "fixed_horizon",
@@ -151,6 +161,8 @@ _CLASSES = {
         "ActionAssociativeRetrievalState",
     ),
     "jaxmem.envs.key_to_door": ("KeyToDoor", "KeyToDoorLayout", "KeyToDoorState"),
+    "jaxmem.envs.memory_maze": ("MemoryMaze", "MemoryMazeParams", "MemoryMazeState"),
+    "jaxmem.envs.memory_maze_layout": ("MemoryMazeLayout",),
     "jaxmem.envs.probes.autoencode": ("Autoencode",),
     "jaxmem.envs.probes.cards": ("CardsLayout",),
     "jaxmem.envs.probes.delayed_catch": ("DelayedCatch", "DelayedCatchLayout"),
@@ -181,6 +193,7 @@ register("RepeatFirst-v0", RepeatFirstOptions)
 register("Autoencode-v0", AutoencodeOptions)
 register("HeavenHell-v0", HeavenHellOptions)
 register("MemoryCards-v0", MemoryCardsOptions)
+register("MemoryMaze-v0", MemoryMazeOptions)
 register("OccludedPendulum-v0", OccludedPendulumOptions)
 
 

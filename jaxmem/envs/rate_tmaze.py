@@ -154,6 +154,10 @@ class RateTMaze(Probe[RateTMazeState, RateTMazeParams, RateTMazeLayout]):
         obs, state, reward, done, info = self._stepped(state, int32(success), success, params)
         return obs, state, reward, done, info | {"turned": (state.y != 0).astype(jnp.float32)}
 
+    def cue(self, state: RateTMazeState) -> jax.Array:
+        """What has to be remembered: the side of the right goal cell, int32, -1 or 1."""
+        return state.goal_y
+
     def scripted_policies(self, params: RateTMazeParams) -> dict[str, ScriptedPolicy]:
         """`oracle`: right to the junction, then into the right goal cell: always a success, in L + 1 steps."""
 

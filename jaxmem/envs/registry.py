@@ -217,6 +217,14 @@ def decisive_action(env: Any) -> int | None:
     return getattr(env, "decisive_action", None)
 
 
+def cue(env: Any) -> Callable[[Any], Any] | None:
+    """What an episode asks to remember: a function of its state, -1 or 1, the same at all steps; None where none is.
+
+    `env.cue` where the environment has it. Analyses compare memories with it; no agent sees it.
+    """
+    return getattr(env, "cue", None)
+
+
 def _options(id: str, given: dict[str, Any]) -> EnvOptions:
     return options(id, **given)
 

@@ -231,6 +231,10 @@ class TMaze(Environment[Any, Any]):
         """The maze with every state, outcome and probability written out."""
         return explore(self, params)
 
+    def cue(self, state: TMazeState) -> jax.Array:
+        """What has to be remembered: the side of the right goal cell, int32, -1 or 1."""
+        return state.goal_y
+
     def scripted_policies(self, params: TMazeParams) -> dict[str, ScriptedPolicy]:
         """`oracle`: goes to the oracle if it was not there yet, then by the shortest way to the right goal cell.
 

@@ -100,15 +100,27 @@ class SequenceModel(nn.Module):
     def unroll(self, state: Any, seen: Seen, start: jax.Array, deterministic: bool = True) -> tuple[Any, jax.Array]:
         """T steps of B rows: seen [T, B, ...], start [T, B] -> (state, [T, B, A]); None is the first state."""
         time, batch = start.shape
-        # Steps and rows share one axis around the core, where XLA's CPU backend is slow with two.
-        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), seen)
-        tokens = jnp.stack([token.reshape(time, batch, -1) for token in self._tokens(flat)], axis=1)
-        count = tokens.shape[1]
+        count = self.tokens_per_step
         starts = jnp.zeros((time, count, batch), bool).at[:, 0].set(start)
-        x, starts = tokens.reshape(time * count, batch, -1), starts.reshape(time * count, batch)
+        x, starts = self._in_a_row(seen), starts.reshape(time * count, batch)
         state, y = self.core.unroll(state, x, starts, deterministic)
         y = y[count - 1 :: count].reshape(time * batch, -1)
         return state, self.head(y).reshape(time, batch, -1)
+
+    def look(self, memory: jax.Array, number: jax.Array, seen: Seen) -> jax.Array:
+        """`RMT.look` at a segment of steps that were seen [K, B, ...]; returns outputs [K, B, A]."""
+        core: Any = self.core
+        count = self.tokens_per_step
+        y = core.look(memory, number, self._in_a_row(seen).swapaxes(0, 1))
+        return self.head(y.swapaxes(0, 1)[count - 1 :: count])
+
+    def _in_a_row(self, seen: Seen) -> jax.Array:
+        """All tokens of steps [T, B, ...], one after another: [T * tokens_per_step, B, width]."""
+        time, batch = seen.return_to_go.shape
+        # Steps and rows share one axis around the core, where XLA's CPU backend is slow with two.
+        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), seen)
+        tokens = jnp.stack([token.reshape(time, batch, -1) for token in self._tokens(flat)], axis=1)
+        return tokens.reshape(-1, batch, tokens.shape[-1])
 
     def _tokens(self, seen: Seen) -> list[jax.Array]:
         """Tokens of steps [N, ...], each [N, width]; the observation's, or that of all, comes last."""

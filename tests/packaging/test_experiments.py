@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 import jaxmem
-from jaxmem import ablation, agents, experiment
+from jaxmem import ablation, agents, experiment, study
 from jaxmem.config import ConfigError
 from jaxmem.cores import registered_cores
+from jaxmem.offline.options import OfflineConfig
 from jaxmem.training import RunConfig
 
 ROOT = Path(jaxmem.__file__).parents[1]
@@ -21,8 +22,10 @@ SHIPPED = experiment.shipped()
 def test_every_file_gives_experiments_under_names_of_their_own():
     files = [experiment.from_file(path) for path in experiment.shipped_folder().glob("[!_]*.py")]
     names = [item.name for items in files for item in items]
-    ablations = [ablation.from_file(path) for path in experiment.shipped_folder().glob("[!_]*.py")]
-    assert all(one or other for one, other in zip(files, ablations, strict=True))
+    others = [
+        [*ablation.from_file(path), *study.from_file(path)] for path in experiment.shipped_folder().glob("[!_]*.py")
+    ]
+    assert all(one or other for one, other in zip(files, others, strict=True))
     assert len(names) == len(set(names)) == len(SHIPPED)
     assert {"quickstart", "passive_tmaze_50", "active_tmaze_20"} <= SHIPPED.keys()
 
@@ -103,3 +106,18 @@ def test_version_is_the_same_everywhere():
     assert metadata.version("jaxmem") == jaxmem.__version__ == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
     assert f"\n## [{version}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize("name", study.shipped())
+def test_every_preset_and_model_of_a_study_makes_a_configuration_that_survives_json(name: str):
+    item = study.shipped()[name]
+    assert item.default_preset == "best"
+    assert item.description
+    assert name not in SHIPPED
+    assert set(item.published) <= set(item.models)
+    for preset in item.presets:
+        for model in item.models:
+            config = item.config(model, preset)
+            assert OfflineConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+            for steps in config.play.lengths:
+                config.env.with_horizon(steps)
