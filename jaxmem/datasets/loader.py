@@ -1,6 +1,8 @@
 """Batches of a dataset without end, in an order that can be gone on with."""
 
+import copy
 import hashlib
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +13,8 @@ from jaxmem.config import ConfigError, describe
 from jaxmem.datasets.dataset import Dataset
 from jaxmem.datasets.windows import FIELDS, Batch, Steps, Windows, step_fields
 
-_CACHE_BYTES = 1 << 30
+# Of the machine's memory, what is kept decoded.
+_CACHE_SHARE = 0.25
 
 
 class Loader:
@@ -47,7 +50,7 @@ class Loader:
                 trajectory, its beginning, and no trajectory may be longer.
             seed: where the order comes from, from 0 on.
             fields: which of obs, action, reward and return_to_go batches have; without obs pictures need no memory.
-            cache: whether all of these are kept in memory; None does if they take less than a GiB.
+            cache: whether all of these are kept in memory; None does if they take less than a quarter of the machine's.
             prefetch: batches that a thread makes ahead; 0 makes each when it is asked for.
 
         Raises:
@@ -73,10 +76,23 @@ class Loader:
         self._epochs: dict[int, np.ndarray] = {}
         self._prefetch = prefetch
         if cache is None:
-            cache = self._cached_bytes() < _CACHE_BYTES
+            cache = self._cached_bytes() < _CACHE_SHARE * os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         self._cache = Steps.of(dataset, self._fields, dataset.meta.steps) if cache else None
         self._served = 0
         self._batches = self._from(0)
+
+    def reordered(self, seed: int) -> "Loader":
+        """A loader of the same windows from its beginning, in another seed's order; what is in memory is shared.
+
+        Raises:
+            ConfigError: the seed is not allowed.
+        """
+        _check("seed", seed, 0)
+        other = copy.copy(self)
+        other._seed, other._served, other._epochs = seed, 0, {}
+        other._identity = self._identity | {"seed": seed}
+        other._batches = other._from(0)
+        return other
 
     def __iter__(self) -> "Loader":
         return self

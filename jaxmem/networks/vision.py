@@ -45,14 +45,15 @@ class SmallCNN(nn.Module):
         return nn.Dense(width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name=name)(x)
 
 
-# Channels, kernel and stride of the layers of Mnih et al. 2015.
-_STRIDED = ((32, 8, 4), (64, 4, 2), (64, 3, 1))
+# Kernel and stride of the layers of Mnih et al. 2015, and their channels.
+_STRIDED = ((8, 4), (4, 2), (3, 1))
+STRIDED_CHANNELS = (32, 64, 64)
 
 
 def smallest_strided_picture() -> int:
     """Height and width of the smallest picture that `StridedCNN` takes: what is left of it is one place."""
     size = 1
-    for _, kernel, stride in reversed(_STRIDED):
+    for kernel, stride in reversed(_STRIDED):
         size = (size - 1) * stride + kernel
     return size
 
@@ -65,13 +66,14 @@ class StridedCNN(nn.Module):
     """
 
     width: int
+    channels: Sequence[int] = STRIDED_CHANNELS
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
-        for index, (channels, kernel, stride) in enumerate(_STRIDED):
+        for index, (channels, (kernel, stride)) in enumerate(zip(self.channels, _STRIDED, strict=True)):
             patches = _patches(x, kernel, stride)
             flat = patches.reshape(-1, patches.shape[-1])
             x = nn.relu(nn.Dense(channels, dtype=self.dtype, name=f"conv_{index}")(flat))

@@ -28,10 +28,8 @@ class Batches:
     def __init__(self, config: OfflineConfig, dataset: datasets.Dataset, window: int) -> None:
         """Load from a dataset, in windows of so many steps."""
         fields = ("obs", "action", "return_to_go")
-        self._loaders = [
-            datasets.Loader(dataset, config.learn.batch, window, config.data.stride, config.seed + seed, fields=fields)
-            for seed in range(config.seeds)
-        ]
+        first = datasets.Loader(dataset, config.learn.batch, window, config.data.stride, config.seed, fields=fields)
+        self._loaders = [first, *(first.reordered(config.seed + seed) for seed in range(1, config.seeds))]
 
     @property
     def epoch(self) -> float:

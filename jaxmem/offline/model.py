@@ -49,6 +49,7 @@ class SequenceModel(nn.Module):
         actions: which there are.
         obs_shape: shape of one observation.
         cnn: whether pictures go through convolutions.
+        channels: of these.
         interleaved: see above.
         returns: whether the return to go is seen at all.
         return_scale: what it is divided by.
@@ -60,6 +61,7 @@ class SequenceModel(nn.Module):
     actions: Actions
     obs_shape: tuple[int, ...]
     cnn: bool
+    channels: tuple[int, ...]
     interleaved: bool
     returns: bool
     return_scale: float
@@ -70,7 +72,7 @@ class SequenceModel(nn.Module):
         """Embeddings and the read-out."""
         width = self.core.width
         if self.cnn:
-            self.see = StridedCNN(width, dtype=self.dtype)
+            self.see = StridedCNN(width, self.channels, dtype=self.dtype)
         else:
             self.see = nn.Dense(width)
         self.act = nn.Dense(width, use_bias=False)
@@ -159,6 +161,7 @@ def make_model(config: OfflineConfig, obs_space: Any, action_space: Any, window:
         actions=actions_of(action_space),
         obs_shape=shape,
         cnn=is_picture and options.encoder != "linear",
+        channels=options.channels,
         interleaved=options.tokens == "interleaved",
         returns=options.returns,
         return_scale=options.return_scale,

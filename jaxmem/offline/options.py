@@ -8,6 +8,7 @@ from jaxmem import cores, envs
 from jaxmem.config import Config, ConfigError, choice, flag, integer, integers, number, replace, text
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
+from jaxmem.networks.vision import STRIDED_CHANNELS
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class SequenceOptions(Config):
     """what returns to go are divided by"""
     encoder: str = choice("auto", ["auto", "linear", "cnn"])
     """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear"""
+    channels: tuple[int, ...] = integers(STRIDED_CHANNELS, low=1, count=3)
+    """channels of the cnn's three layers"""
     squash: bool = flag(False)
     """tanh behind the embeddings of actions and pictures"""
     dtype: str = choice("float32", ["float32", "bfloat16"])

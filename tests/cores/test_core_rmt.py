@@ -42,7 +42,13 @@ def test_without_tokens_no_gradient_crosses_a_border(cache):
     np.testing.assert_array_equal(arrivals(*make(tokens=0, cache=cache)), np.eye(4))
 
 
-@pytest.mark.parametrize("options", [{"valve": "ca2"}, {"valve": "lstm", "cache": 5, "block": "rate"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"valve": "ca2", "cache": 5},
+        pytest.param({"valve": "lstm", "cache": 5, "block": "rate"}, marks=pytest.mark.slow),
+    ],
+)
 def test_gradients_are_those_of_steps(options):
     """The backward pass written out, over chunks, is what JAX derives from stepping, whoever made the first state."""
     time, batch = 9, 4

@@ -140,7 +140,7 @@ def test_valves(kind):
     "options",
     [
         {"valve": "ca2", "heads": 2},
-        {"cache": 4, "layers": 2},
+        pytest.param({"cache": 4, "layers": 2}, marks=pytest.mark.slow),
         {"cache": 9, "layers": 2, "heads": 2, "block": "rate", "valve": "lstm"},
     ],
 )

@@ -104,6 +104,20 @@ def test_the_order_hangs_on_the_seed_alone(dataset):
         assert windows_of(batch) != windows_of(next(other))
 
 
+def test_another_order_of_the_same_loader_is_that_of_a_loader_of_its_own(dataset):
+    loader = datasets.Loader(dataset, 4, 5, 2, seed=1, cache=True)
+    first = next(loader)
+    other, own = loader.reordered(7), datasets.Loader(dataset, 4, 5, 2, seed=7, cache=True)
+    for _ in range(9):
+        assert_equal(next(other), next(own))
+    other.restore(own.state())
+    again = datasets.Loader(dataset, 4, 5, 2, seed=1, cache=True)
+    assert_equal(first, next(again))
+    assert_equal(next(loader), next(again))
+    with pytest.raises(ConfigError, match="seed is -1"):
+        loader.reordered(-1)
+
+
 def test_fields_that_are_not_asked_for_are_not_there(dataset):
     batch = next(datasets.Loader(dataset, 4, 5, fields=("action", "return_to_go")))
     assert batch.obs is None

@@ -11,7 +11,7 @@ from gymnax.environments import spaces
 from jaxmem import cores
 from jaxmem.config import ConfigError
 from jaxmem.networks import NetworkOptions, first_inputs, parameter_count
-from jaxmem.networks.vision import SmallCNN
+from jaxmem.networks.vision import SmallCNN, StridedCNN, smallest_strided_picture
 
 
 def test_it_is_two_convolutions_and_a_linear_layer():
@@ -32,6 +32,22 @@ def test_it_is_two_convolutions_and_a_linear_layer():
 def test_the_paper_has_these_sizes():
     params = SmallCNN(width=100, channels=(8, 16), kernel=2).init(jax.random.key(0), jnp.zeros((1, 5, 5, 3)))
     assert parameter_count(params) == (12 * 8 + 8) + (32 * 16 + 16) + (9 * 16 * 100 + 100)
+
+
+def test_the_strided_one_is_three_convolutions_and_a_linear_layer():
+    assert smallest_strided_picture() == 36
+    picture = jax.random.uniform(jax.random.key(0), (2, 41, 36, 3))
+    net: Any = StridedCNN(width=10, channels=(4, 6, 8))
+    variables = net.init(jax.random.key(1), picture)
+    params, x = variables["params"], picture
+    for index, (size, stride, channels) in enumerate(((8, 4, 4), (4, 2, 6), (3, 1, 8))):
+        kernel = params[f"conv_{index}"]["kernel"].reshape(size, size, -1, channels)
+        x = jax.lax.conv_general_dilated(
+            x, kernel, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        )
+        x = jax.nn.relu(x + params[f"conv_{index}"]["bias"])
+    want = x.reshape(2, -1) @ params["out"]["kernel"] + params["out"]["bias"]
+    np.testing.assert_allclose(net.apply(variables, picture), want, rtol=1e-5, atol=1e-5)
 
 
 def made(shape, encoder="auto", dtype=jnp.uint8):
