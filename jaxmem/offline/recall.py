@@ -111,11 +111,8 @@ class Recaller:
             raise ConfigError(f"{self.program.config.env.id} has no cue: allowed is a task that asks to remember one")
         if self.borders < 1:
             raise ConfigError(
-                f"steps are {self.steps}: allowed are more than {self.segment + 1}, or nothing is handed on"
+                f"steps are {self.steps}: allowed are {self.segment + 2} or more, or nothing is handed on"
             )
-        # So that it is compiled once for all changes.
-        object.__setattr__(self, "_advance", jax.jit(self._walk))
-        object.__setattr__(self, "_begin", jax.jit(lambda key: self._player().begin(key, self.rows)))
 
     @property
     def segment(self) -> int:

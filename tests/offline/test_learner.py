@@ -1,6 +1,7 @@
 """How a model is fitted: what the loss counts, what parts of a batch learn, and how step sizes go."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,11 @@ def learner(core="rmt", **changes) -> Learner:
     return Learner(model, learn, jnp.float32, TIME)
 
 
+def said(fitting: Learner) -> Any:
+    """What the model says, untyped as Flax has it."""
+    return fitting.model.apply
+
+
 def batch(seed=0) -> Recorded:
     keys = jax.random.split(jax.random.key(seed), 3)
     mask = jnp.arange(TIME)[:, None] < jnp.array([TIME, 4, 2, TIME])
@@ -40,7 +46,7 @@ def test_the_loss_is_the_mean_cross_entropy_of_actions_that_are_there():
     fitting, data = learner(), batch()
     state = fitting.init(jax.random.key(0))
     _, learned = jax.jit(fitting.update)(state, data)
-    _, logits = fitting.model.apply(state.params, None, data.seen(), data.starts(), method="unroll")
+    _, logits = said(fitting)(state.params, None, data.seen(), data.starts(), method="unroll")
     logits, mask = np.asarray(logits, np.float64), np.asarray(data.mask)
     log_probs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     chosen = np.take_along_axis(log_probs, np.asarray(data.action)[..., None], -1)[..., 0]
@@ -73,14 +79,15 @@ def test_parts_are_gradient_steps_one_after_another_with_memory_in_between():
     assert fitting.parts == 2
     state = fitting.init(jax.random.key(0))
     after, _ = jax.jit(fitting.update)(state, data)
-    params, opt_state, memory = state.params, state.opt_state, fitting.model.initial_state(BATCH)
+    params: Any = state.params
+    opt_state, memory = state.opt_state, fitting.model.initial_state(BATCH)
     seen, starts = data.seen(), data.starts()
     for first in (0, 3):
         now = slice(first, first + 3)
 
         def loss(params, memory=memory, now=now):
             part = jax.tree.map(lambda leaf: leaf[now], seen)
-            memory, logits = fitting.model.apply(params, memory, part, starts[now], method="unroll")
+            memory, logits = said(fitting)(params, memory, part, starts[now], method="unroll")
             each = optax.softmax_cross_entropy_with_integer_labels(logits, data.action[now])
             return (each * data.mask[now]).sum() / data.mask[now].sum(), memory
 
@@ -88,9 +95,9 @@ def test_parts_are_gradient_steps_one_after_another_with_memory_in_between():
         changes, opt_state = fitting.optimiser.update(grads, opt_state, params)
         params = optax.apply_updates(params, changes)
     # What they say, and not the parameters themselves: Adam makes steps of the noise in gradients that are nothing.
-    one, two = (fitting.model.apply(p, None, seen, starts, method="unroll")[1] for p in (after.params, params))
+    one, two = (said(fitting)(p, None, seen, starts, method="unroll")[1] for p in (after.params, params))
     np.testing.assert_allclose(one, two, atol=1e-4)
-    before = fitting.model.apply(state.params, None, seen, starts, method="unroll")[1]
+    before = said(fitting)(state.params, None, seen, starts, method="unroll")[1]
     assert np.abs(np.asarray(one - before)).max() > 0.1
 
 
@@ -110,6 +117,6 @@ def test_it_fits_what_there_is_to_fit():
 @pytest.mark.parametrize(("schedule", "middle"), [("constant", 1.0), ("linear", 0.55), ("cosine", 0.55)])
 def test_step_sizes_rise_then_fall_to_their_share(schedule, middle):
     options = LearnOptions(updates=110, warmup=10, schedule=schedule, learning_rate=1.0, end_factor=0.1)
-    sizes = step_sizes(options, 2)
+    sizes: Any = step_sizes(options, 2)
     np.testing.assert_allclose([sizes(0), sizes(10), sizes(20)], [0.0, 0.5, 1.0])
     np.testing.assert_allclose([sizes(120), sizes(220)], [middle, 1.0 if schedule == "constant" else 0.1], rtol=1e-5)

@@ -110,8 +110,8 @@ def test_seeds_differ_in_weights_and_batches(whole, dataset):
 def test_playing_changes_nothing_and_is_the_same_again(whole, dataset):
     program = training.program_of(CONFIG, dataset)
     state = learned(whole[0], dataset)
-    outcomes = [program.play(state, program.task.params, 5) for _ in range(2)]
-    np.testing.assert_array_equal(*(outcome["return"] for outcome in outcomes))
+    one, two = (program.play(state, program.task.params, 5)["return"] for _ in range(2))
+    np.testing.assert_array_equal(one, two)
 
 
 def test_the_best_return_of_the_dataset_is_asked_for(dataset):

@@ -1,6 +1,7 @@
 """The sequence model: `unroll` equals `step`, and outputs depend on what was seen alone."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jaxmem.offline.options import SequenceOptions
 TIME, BATCH = 8, 3
 
 
-def model_and_params(core, actions, obs_shape=(4,), dtype=jnp.float32, **options):
+def model_and_params(core, actions, obs_shape=(4,), dtype: Any = jnp.float32, **options) -> tuple[Any, Any]:
     config = replace(small(), core=CORES[core], model=SequenceOptions(**options))
     model = make_model(config, spaces.Box(-1, 1, obs_shape, dtype), actions, TIME)
     start = jnp.ones((1, 1), bool)
