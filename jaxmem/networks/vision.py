@@ -62,7 +62,10 @@ class StridedCNN(nn.Module):
     """Three convolutions with strides 4, 2 and 1 and ReLU, flattened, then a linear layer (Mnih et al. 2015).
 
     For pictures of some 64 or 84 pixels: the encoder of Decision Transformer and of RATE (Cherepanov et al. 2023,
-    arXiv:2306.09459). Products over patches, as in `SmallCNN`.
+    arXiv:2306.09459).
+
+    A kernel is a few blocks of stride x stride pixels: blocks are put in order once, then patches of them are multiplied
+    as in `SmallCNN`, which moves less than patches of pixels would.
     """
 
     width: int
@@ -74,16 +77,22 @@ class StridedCNN(nn.Module):
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
         for index, (channels, (kernel, stride)) in enumerate(zip(self.channels, _STRIDED, strict=True)):
-            patches = _patches(x, kernel, stride)
+            patches = _patches(_blocks(x, stride), kernel // stride)
             flat = patches.reshape(-1, patches.shape[-1])
             x = nn.relu(nn.Dense(channels, dtype=self.dtype, name=f"conv_{index}")(flat))
             x = x.reshape(*patches.shape[:-1], channels)
         return nn.Dense(self.width, dtype=self.dtype, name="out")(x.reshape(x.shape[0], -1))
 
 
-def _patches(x: jax.Array, kernel: int, stride: int = 1) -> jax.Array:
-    """[N, H, W, C] -> [N, H', W', k * k * C]: what a kernel sees at each place, row by row."""
-    height, width = (1 + (size - kernel) // stride for size in x.shape[1:3])
-    rows, columns = 1 + (height - 1) * stride, 1 + (width - 1) * stride
-    shifted = [x[:, i : i + rows : stride, j : j + columns : stride] for i in range(kernel) for j in range(kernel)]
+def _blocks(x: jax.Array, size: int) -> jax.Array:
+    """[N, H, W, C] -> [N, H // size, W // size, size * size * C]: squares of pixels, row by row."""
+    count, height, width, channels = x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]
+    x = x[:, : height * size, : width * size].reshape(count, height, size, width, size, channels)
+    return x.swapaxes(2, 3).reshape(count, height, width, size * size * channels)
+
+
+def _patches(x: jax.Array, kernel: int) -> jax.Array:
+    """[N, H, W, C] -> [N, H - k + 1, W - k + 1, k * k * C]: what a kernel sees at each place, row by row."""
+    height, width = x.shape[1] - kernel + 1, x.shape[2] - kernel + 1
+    shifted = [x[:, i : i + height, j : j + width] for i in range(kernel) for j in range(kernel)]
     return jnp.concatenate(shifted, axis=-1)

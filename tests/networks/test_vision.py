@@ -39,9 +39,13 @@ def test_the_strided_one_is_three_convolutions_and_a_linear_layer():
     picture = jax.random.uniform(jax.random.key(0), (2, 41, 36, 3))
     net: Any = StridedCNN(width=10, channels=(4, 6, 8))
     variables = net.init(jax.random.key(1), picture)
+    variables = jax.tree.map(lambda leaf: leaf + 0.1, variables)
     params, x = variables["params"], picture
     for index, (size, stride, channels) in enumerate(((8, 4, 4), (4, 2, 6), (3, 1, 8))):
-        kernel = params[f"conv_{index}"]["kernel"].reshape(size, size, -1, channels)
+        # Blocks of a kernel, row by row, and in each its pixels: -> [size, size, C_in, C_out].
+        blocks = size // stride
+        kernel = params[f"conv_{index}"]["kernel"].reshape(blocks, blocks, stride, stride, -1, channels)
+        kernel = kernel.swapaxes(1, 2).reshape(size, size, -1, channels)
         x = jax.lax.conv_general_dilated(
             x, kernel, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
         )
