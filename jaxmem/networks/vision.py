@@ -64,8 +64,8 @@ class StridedCNN(nn.Module):
     For pictures of some 64 or 84 pixels: the encoder of Decision Transformer and of RATE (Cherepanov et al. 2023,
     arXiv:2306.09459).
 
-    A kernel is a few blocks of stride x stride pixels: blocks are put in order once, then patches of them are multiplied
-    as in `SmallCNN`, which moves less than patches of pixels would.
+    A kernel is a few blocks of stride x stride pixels: blocks are put in order once, then patches of them are
+    multiplied as in `SmallCNN`, which moves less than patches of pixels would.
     """
 
     width: int
