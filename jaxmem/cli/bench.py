@@ -12,6 +12,7 @@ from jaxmem.benchmarks import control, core_tables, machine
 from jaxmem.benchmarks import cores as core_bench
 from jaxmem.benchmarks import envs as env_bench
 from jaxmem.benchmarks import lengths as length_bench
+from jaxmem.benchmarks import memory_maze as maze_bench
 from jaxmem.benchmarks.report import Table
 from jaxmem.benchmarks.timing import Repeats
 from jaxmem.cli.arguments import Parser, check_out, count
@@ -193,6 +194,18 @@ def _td3(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
+def _memory_maze(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    sizes, rows = (maze_bench.SIZES[:1], (options.envs,)) if options.quick else (maze_bench.SIZES, maze_bench.ROWS)
+    bench = maze_bench.MazeBench(sizes, rows, options.env_steps, _repeats(options))
+
+    def run() -> list[Table]:
+        progress = Stages(len(bench.cases()))
+        with progress:
+            return [maze_bench.measure(bench, lambda what: progress.begin(what, 1))]
+
+    return run
+
+
 def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
     corridors = sorted(set(options.corridors))
 
@@ -204,4 +217,10 @@ def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
-_MEASURES = {"envs": _environments, "cores": _cores, "td3": _td3, "lengths": _lengths}
+_MEASURES = {
+    "envs": _environments,
+    "cores": _cores,
+    "td3": _td3,
+    "memory_maze": _memory_maze,
+    "lengths": _lengths,
+}

@@ -51,8 +51,9 @@ if TYPE_CHECKING:
         ActionAssociativeRetrievalState,
     )
     from jaxmem.envs.key_to_door import KeyToDoor, KeyToDoorLayout, KeyToDoorState
-    from jaxmem.envs.memory_maze import MemoryMaze, MemoryMazeParams, MemoryMazeState
+    from jaxmem.envs.memory_maze import MemoryMaze
     from jaxmem.envs.memory_maze_layout import MemoryMazeLayout
+    from jaxmem.envs.memory_maze_state import MemoryMazeParams, MemoryMazeState
     from jaxmem.envs.probes.autoencode import Autoencode
     from jaxmem.envs.probes.cards import CardsLayout
     from jaxmem.envs.probes.delayed_catch import DelayedCatch, DelayedCatchLayout
@@ -161,8 +162,9 @@ _CLASSES = {
         "ActionAssociativeRetrievalState",
     ),
     "jaxmem.envs.key_to_door": ("KeyToDoor", "KeyToDoorLayout", "KeyToDoorState"),
-    "jaxmem.envs.memory_maze": ("MemoryMaze", "MemoryMazeParams", "MemoryMazeState"),
+    "jaxmem.envs.memory_maze": ("MemoryMaze",),
     "jaxmem.envs.memory_maze_layout": ("MemoryMazeLayout",),
+    "jaxmem.envs.memory_maze_state": ("MemoryMazeParams", "MemoryMazeState"),
     "jaxmem.envs.probes.autoencode": ("Autoencode",),
     "jaxmem.envs.probes.cards": ("CardsLayout",),
     "jaxmem.envs.probes.delayed_catch": ("DelayedCatch", "DelayedCatchLayout"),
