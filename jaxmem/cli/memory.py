@@ -4,12 +4,15 @@ from pathlib import Path
 
 import jax
 
+from jaxmem import envs
 from jaxmem.cli.arguments import Parser, count, natural
 from jaxmem.cli.configure import prepare_process
 from jaxmem.cli.study import DATASETS
 from jaxmem.config import ConfigError
 from jaxmem.offline.memory_report import memory_report, write_report
 from jaxmem.offline.options import OfflineConfig
+from jaxmem.offline.program import OfflineProgram
+from jaxmem.offline.recall import Recaller
 from jaxmem.offline.study import dataset_of
 from jaxmem.offline.train import load, program_of
 from jaxmem.training.folder import RunFolder
@@ -32,14 +35,19 @@ def main(arguments: list[str]) -> int:
     config = OfflineConfig.from_json(folder.read_record()["config"])
     prepare_process()
     # runs/STUDY/ID/MODEL, with datasets beside the studies.
-    root = options.model.absolute().parents[2] / DATASETS
-    program = program_of(config, dataset_of(config, root, print))
+    parents = options.model.resolve().parents
+    if len(parents) < 3:
+        raise ConfigError(f"{options.model} is in no study's folder: allowed is RUNS/STUDY/ID/MODEL")
+    lengths = options.steps or sorted({envs.horizon(*config.env.make()), 480})
+    for steps in lengths:
+        # Before anything is collected or played.
+        Recaller(OfflineProgram(config, 0.0), steps, options.episodes)
+    program = program_of(config, dataset_of(config, parents[2] / DATASETS, print))
     state = load(folder, config, program)
-    lengths = options.steps or sorted({program.task.horizon, 480})
     reports = []
     for steps in lengths:
         print(f"episodes of {steps} steps")
-        key = jax.random.key(options.seed)
+        key = jax.random.fold_in(jax.random.key(options.seed), steps)
         reports.append(memory_report(program, state, steps, options.episodes, key, lambda line: print(f"  {line}")))
     try:
         files = write_report(reports, options.model, "memory")

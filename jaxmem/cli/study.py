@@ -1,15 +1,19 @@
 """The part of `jaxmem run` that is for studies: fit several sequence models to one dataset, and compare them."""
 
+import contextlib
+import shlex
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaxmem import study
 from jaxmem.cli.arguments import Parser, set_fields
 from jaxmem.cli.configure import FIELDS, check_id, prepare_process
 from jaxmem.config import ConfigError
+from jaxmem.experiment import file_and_name
 from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.results import write_results
-from jaxmem.offline.study import StudyRun
+from jaxmem.offline.study import StudyRun, check
 from jaxmem.offline.study_folder import StudyFolder
 from jaxmem.study import Study
 from jaxmem.training.progress import Display, duration
@@ -32,10 +36,14 @@ def start(name: str, arguments: list[str], asks_help: bool) -> int:
     models = list(dict.fromkeys(options.models or chosen.models))
     asked = [*fields, *["--help"] * asks_help]
     configs = {model: _configured(chosen, model, preset, asked) for model in models}
+    for model, config in configs.items():
+        with of_model(model):
+            check(config)
     run_id = options.id or "-".join([time.strftime("%Y%m%d-%H%M%S"), preset])
     folder = StudyFolder.create(options.runs / chosen.name / check_id(run_id), chosen.name, preset, configs)
     print(f"{chosen.name} (preset {preset}): {', '.join(models)} -> {folder.path}")
-    return _go(folder, chosen, configs, options.runs)
+    file = file_and_name(name)
+    return _go(folder, chosen, configs, options.runs, None if file is None else file[0])
 
 
 def resume(path: Path, file: Path | None = None) -> int:
@@ -44,7 +52,7 @@ def resume(path: Path, file: Path | None = None) -> int:
     record = folder.read_record()
     known = study.shipped() if file is None else study.from_file(file)
     print(f"resuming {path}")
-    return _go(folder, known.get(record["study"]), folder.configs(), path.absolute().parent.parent)
+    return _go(folder, known.get(record["study"]), folder.configs(), path.resolve().parent.parent, file)
 
 
 def _parser() -> Parser:
@@ -59,13 +67,22 @@ def _parser() -> Parser:
 
 
 def _configured(chosen: Study, model: str, preset: str, fields: list[str]) -> OfflineConfig:
-    try:
+    with of_model(model):
         return set_fields(chosen.config(model, preset), fields, f"jaxmem run {chosen.name}")
+
+
+@contextlib.contextmanager
+def of_model(name: str) -> Iterator[None]:
+    """Say of which model a `ConfigError` is."""
+    try:
+        yield
     except ConfigError as error:
-        raise ConfigError(f"model {model}: {error}") from error
+        raise ConfigError(f"model {name}: {error}") from error
 
 
-def _go(folder: StudyFolder, chosen: Study | None, configs: dict[str, OfflineConfig], runs: Path) -> int:
+def _go(
+    folder: StudyFolder, chosen: Study | None, configs: dict[str, OfflineConfig], runs: Path, file: Path | None
+) -> int:
     prepare_process()
     began = time.perf_counter()
     published, source = ({}, "") if chosen is None else (chosen.published, chosen.source)
@@ -75,7 +92,8 @@ def _go(folder: StudyFolder, chosen: Study | None, configs: dict[str, OfflineCon
         with folder.locked():
             run.go(lambda results: write_results(folder, results, published, source))
     except (Interrupted, KeyboardInterrupt):
-        print(f"stopped and saved; go on with: jaxmem run --resume {folder.path}")
+        words = ["jaxmem", "run", "--resume", str(folder.path), *([] if file is None else ["--file", str(file)])]
+        print(f"stopped and saved; go on with: {shlex.join(words)}")
         return 130
     print(f"done in {duration(time.perf_counter() - began)}")
     print(folder.table_markdown.read_text(encoding="utf-8"))

@@ -197,7 +197,7 @@ class RMT(Transformer):
         """Work off a whole segment, to be looked at: its attention weights, where "intermediates" is mutable.
 
         Each block sows "attention_weights" there, float32 [B, heads, P, P] without dropout, for the P rows of a
-        segment: read tokens, steps, write tokens. Where there is a cache, it is taken as empty.
+        segment: read tokens, steps, write tokens. For cores without a cache.
 
         Args:
             memory: the memory that comes in, as in `RMTState`.
@@ -207,10 +207,7 @@ class RMT(Transformer):
         Returns:
             Outputs of the steps [B, `segment`, width].
         """
-        none = jnp.zeros(number.shape, jnp.int32)
-        past = tuple(jnp.zeros((number.shape[0], self.cache, self.width), self.dtype) for _ in range(self.layers))
-        past = past if self.cache else ()
-        return self.transformer(memory, number, x, past, None, none, None)[0]
+        return self.transformer(memory, number, x, (), None, jnp.zeros(number.shape, jnp.int32), None)[0]
 
     def _heard(self, past: Rows, row: jax.Array) -> Rows:
         return tuple(rings.in_order(ring, row, self.cache)[:, : self.cache] for ring in past)

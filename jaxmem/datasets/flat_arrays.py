@@ -1,6 +1,8 @@
 """Datasets made of flat arrays, steps of all episodes one after another, as D4RL has them."""
 
 import hashlib
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -12,6 +14,7 @@ from jaxmem.datasets.dataset import Dataset
 from jaxmem.datasets.manifest import DatasetError, Source
 from jaxmem.datasets.record import Trajectory, stored
 from jaxmem.datasets.writer import Writer
+from jaxmem.failures import reason
 
 _NEEDED = ("observations", "actions", "rewards", "terminals")
 _WIDE = ("observations", "actions", "next_observations")
@@ -82,10 +85,10 @@ def read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
         return _read_npz(path) if path.suffix == ".npz" else _read_hdf5(path)
     # A file that is none of these fails deep inside whoever reads it.
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise DatasetError(f"{path} cannot be read: {reason(error)}") from error
 
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:

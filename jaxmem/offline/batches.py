@@ -12,6 +12,9 @@ from jaxmem import datasets
 from jaxmem.offline.learner import Recorded
 from jaxmem.offline.options import OfflineConfig
 
+# More than there are seeds in a program: runs with another `seed` have orders of their own.
+_APART = 1_000_003
+
 
 def dataset_folder(config: OfflineConfig, root: Path) -> Path:
     """Where the dataset of a configuration is below `root`: one folder for all that describe the same trajectories."""
@@ -28,8 +31,9 @@ class Batches:
     def __init__(self, config: OfflineConfig, dataset: datasets.Dataset, window: int) -> None:
         """Load from a dataset, in windows of so many steps."""
         fields = ("obs", "action", "return_to_go")
-        first = datasets.Loader(dataset, config.learn.batch, window, config.data.stride, config.seed, fields=fields)
-        self._loaders = [first, *(first.reordered(config.seed + seed) for seed in range(1, config.seeds))]
+        orders = [config.seed * _APART + seed for seed in range(config.seeds)]
+        first = datasets.Loader(dataset, config.learn.batch, window, config.data.stride, orders[0], fields=fields)
+        self._loaders = [first, *map(first.reordered, orders[1:])]
 
     @property
     def epoch(self) -> float:

@@ -42,15 +42,14 @@ def looks_of(program: OfflineProgram, params: Any, recall: Recall, segment: int,
     ]
     tokens, per_step = core.tokens, program.learner.model.tokens_per_step
     row = tokens + per_step * (steps - 2 - number * segment) + per_step - 1
-    # What a cache would hold stands before the rows, and is empty here.
-    first, last = (each[..., core.cache :] for each in weights)
+    first, last = weights
     return Looks(first[:, :, -tokens:], last[:, :, row], tokens)
 
 
 def _weights(
     program: OfflineProgram, params: Any, recall: Recall, first: int, segment: int, memory: np.ndarray | None
 ) -> np.ndarray:
-    """Mean over the episodes of a segment's weights [layers, heads, P, C + P]."""
+    """Mean over the episodes of a segment's weights [layers, heads, P, P]."""
     model = program.learner.model
     seen = jax.tree.map(lambda leaf: jnp.asarray(leaf[first : first + segment]), recall.seen)
     rows = recall.memories.shape[1]

@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class MemoryReport:
         segment: steps of a segment.
         episodes: of each seed.
         probes: float [seeds, N], accuracy of a linear read-out of the cue after each segment.
+        null: float [seeds], the same of cues in another order, after the last one: what chance makes of it.
         success: by change, float [seeds].
         flipped: float [seeds], of the episodes that are solved with the true memory, how many turn the other way
             with that of an episode with the other cue.
@@ -40,6 +42,7 @@ class MemoryReport:
     segment: int
     episodes: int
     probes: np.ndarray
+    null: np.ndarray
     success: dict[str, np.ndarray]
     flipped: np.ndarray
     by_token: np.ndarray
@@ -67,32 +70,35 @@ def memory_report(
     Raises:
         ConfigError: as `Recaller`.
     """
-    recaller = Recaller(program, steps, episodes, key)
     core: Any = program.config.core
-    probes, tokens, looks = [], [], []
+    recaller = Recaller(program, steps, episodes)
+    probes, null, tokens, looks = [], [], [], []
     success: dict[str, list[float]] = {name: [] for name in CHANGES}
-    flipped = []
+    flips = []
     for seed in range(program.config.seeds):
         params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], state.params)
-        recalls = {name: recaller.play(params, change) for name, change in CHANGES.items()}
+        play = partial(recaller.play, params, jax.random.fold_in(key, seed))
+        recalls = {name: play(change) for name, change in CHANGES.items()}
         plain = recalls["true"]
         probes.append([probe(memory, plain.cue) for memory in plain.memories])
+        null.append(probe(plain.memories[-1], np.random.default_rng(seed).permutation(plain.cue)))
         for name, recall in recalls.items():
             success[name].append(float(recall.success.mean()))
-        flipped.append(_flipped(plain, recalls["swapped"]))
-        each = (recaller.play(params, token_swapped(token)) for token in range(core.tokens))
-        tokens.append([_flipped(plain, recall) for recall in each])
+        flips.append(flipped(plain, recalls["swapped"]))
+        each = (play(token_swapped(token)) for token in range(core.tokens))
+        tokens.append([flipped(plain, recall) for recall in each])
         if not looks:
             looks.append(looks_of(program, params, plain, recaller.segment, steps))
         told = ", ".join(f"{name} {values[-1]:.3f}" for name, values in success.items())
-        say(f"seed {seed}: success with memory {told}; a swap flips {flipped[-1]:.3f}; probe {probes[-1][-1]:.3f}")
+        say(f"seed {seed}: success with memory {told}; a swap flips {flips[-1]:.3f}; probe {probes[-1][-1]:.3f}")
     return MemoryReport(
         steps,
         recaller.segment,
         episodes,
         np.array(probes),
+        np.array(null),
         {name: np.array(values) for name, values in success.items()},
-        np.array(flipped),
+        np.array(flips),
         np.array(tokens),
         looks[0],
     )
@@ -104,11 +110,12 @@ def write_report(reports: Sequence[MemoryReport], folder: Path, name: str) -> li
     Raises:
         OSError: where the disk does not take them.
     """
-    columns = ("steps", "seed", *(f"success, {change} memory" for change in CHANGES), FLIPPED, "probe, last segment")
+    changes = [f"success, {change} memory" for change in CHANGES]
+    columns = ("steps", "seed", *changes, FLIPPED, "probe, last segment", "probe of shuffled cues")
     rows = [
         [str(report.steps), str(seed)]
         + [figure(report.success[change][seed]) for change in CHANGES]
-        + [figure(report.flipped[seed]), figure(report.probes[seed, -1])]
+        + [figure(report.flipped[seed]), figure(report.probes[seed, -1]), figure(report.null[seed])]
         for report in reports
         for seed in range(len(report.flipped))
     ]
@@ -134,7 +141,7 @@ def draw_report(reports: Sequence[MemoryReport], path: Path) -> None:
     drawn.savefig(path, dpi=110)
 
 
-def _flipped(plain: Recall, changed: Recall) -> float:
+def flipped(plain: Recall, changed: Recall) -> float:
     """Of the episodes that are solved, how many turn the other way; nan where none is solved."""
     if not plain.success.any():
         return float("nan")
@@ -146,7 +153,7 @@ def _draw_probes(axes: Axes, reports: Sequence[MemoryReport]) -> None:
         after = np.arange(1, report.probes.shape[1] + 1) * report.segment
         axes.plot(after, report.probes.mean(0), marker=".", label=f"{report.steps} steps", color=f"C{number}")
         axes.fill_between(after, report.probes.min(0), report.probes.max(0), color=f"C{number}", alpha=0.2)
-    axes.axhline(0.5, color="0.6", linestyle="--", linewidth=1)
+    axes.axhline(reports[-1].null.mean(), color="0.6", linestyle="--", linewidth=1, label="shuffled cues")
     axes.set(xlabel="steps since the cue", ylabel="accuracy", title="the cue, read from memory", ylim=(0.3, 1.05))
     axes.legend()
 

@@ -18,7 +18,7 @@ class DataOptions(Config):
     path: ClassVar[str] = "data"
 
     policy: str = text("oracle")
-    """who played: a scripted policy of the environment, or the folder of a trained run"""
+    """who played: a scripted policy of the environment"""
     episodes: int = integer(6000, low=1)
     """trajectories of the dataset"""
     seed: int = integer(0, low=0, high=2**31 - 1)
@@ -42,7 +42,7 @@ class SequenceOptions(Config):
     return_scale: float = number(1.0, above=0)
     """what returns to go are divided by"""
     encoder: str = choice("auto", ["auto", "linear", "cnn"])
-    """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear"""
+    """what embeds the observation; auto: cnn for pictures [height, width, channels] from 36 pixels on, else linear"""
     channels: tuple[int, ...] = integers(STRIDED_CHANNELS, low=1, count=3)
     """channels of the cnn's three layers"""
     squash: bool = flag(False)
@@ -53,7 +53,7 @@ class SequenceOptions(Config):
     @property
     def tokens_per_step(self) -> int:
         """How many tokens the core is fed each step of the environment."""
-        return 1 if self.tokens == "joint" else 3
+        return 1 if self.tokens == "joint" else 2 + self.returns
 
 
 @dataclass(frozen=True)
@@ -63,13 +63,13 @@ class LearnOptions(Config):
     path: ClassVar[str] = "learn"
 
     updates: int = integer(1000, low=1)
-    """gradient steps; with per_segment, batches"""
+    """batches that are learned from"""
     batch: int = integer(64, low=1)
     """windows in a batch"""
     learning_rate: float = number(1e-3, above=0)
     """step size after the warm-up"""
     warmup: int = integer(100, low=0)
-    """updates over which the step size rises from 0"""
+    """batches over which the step size rises from 0"""
     schedule: str = choice("linear", ["constant", "linear", "cosine"])
     """how the step size falls from there to the last update"""
     end_factor: float = number(0.05, 0, 1)

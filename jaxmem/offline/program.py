@@ -37,6 +37,11 @@ class OfflineProgram:
     def __post_init__(self) -> None:
         # Now, since the first use may be inside a trace: arrays that an environment makes would be tracers there.
         _ = self.learner
+        if self.config.learn.stop_success is not None and "success" not in self.task.reports:
+            raise ConfigError(
+                f"learn.stop_success is {self.config.learn.stop_success}: {self.config.env.id} reports no success, "
+                "allowed is none"
+            )
 
     @cached_property
     def task(self) -> Task:
@@ -75,18 +80,20 @@ class OfflineProgram:
 
         return self._seeds(seed, axes=(0, 1))(state, batches)
 
-    def play(self, state: LearnState, env_params: Any, episodes: int) -> Outcome:
+    def play(self, state: LearnState, env_params: Any, episodes: int, draw: jax.Array | int = 0) -> Outcome:
         """How episodes go, float32 [seeds, episodes] each; nothing of the state changes.
 
         Args:
             state: all seeds'.
             env_params: the environment's params, which may be traced.
             episodes: for each seed.
+            draw: int32, which episodes these are: another number, and they are drawn anew.
         """
         player = self.player(env_params)
 
         def seed(state: LearnState) -> Outcome:
             key = jax.random.fold_in(jax.random.fold_in(state.key, _EVALUATION), state.updates)
+            key = jax.random.fold_in(key, draw)
             return player.play(state.params, key, episodes)
 
         return self._seeds(seed)(state)

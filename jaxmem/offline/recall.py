@@ -86,7 +86,6 @@ class Recaller:
         program: the model's.
         steps: the most steps of an episode: that many, of which the junction is one.
         rows: episodes, B.
-        key: their randomness; the same episodes are played again with each change.
 
     Raises:
         ConfigError: the core hands no memory on, its segments are no whole steps, the task has no cue, or an episode
@@ -96,12 +95,13 @@ class Recaller:
     program: OfflineProgram
     steps: int
     rows: int
-    key: jax.Array
 
     def __post_init__(self) -> None:
         core: Any = self.program.config.core
         if core.name != "rmt" or not core.tokens:
             raise ConfigError(f"core is {core.name}: allowed is rmt with memory tokens, whose memory is handed on")
+        if core.cache:
+            raise ConfigError(f"core.cache is {core.cache}: allowed is 0, since it hands the cue on beside the memory")
         if core.segment % self.program.learner.model.tokens_per_step:
             raise ConfigError(
                 f"core.segment is {core.segment}: allowed is a multiple of the "
@@ -109,6 +109,11 @@ class Recaller:
             )
         if envs.cue(self.program.task.env) is None:
             raise ConfigError(f"{self.program.config.env.id} has no cue: allowed is a task that asks to remember one")
+        if "turned" not in self.program.task.reports:
+            raise ConfigError(
+                f"{self.program.config.env.id} reports no 'turned': allowed is a task that says whether an episode was "
+                "brought to its end, decided in its last step but one, as RateTMaze-v0"
+            )
         if self.borders < 1:
             raise ConfigError(
                 f"steps are {self.steps}: allowed are {self.segment + 2} or more, or nothing is handed on"
@@ -125,15 +130,16 @@ class Recaller:
         """How often memory is handed on before the decision: an episode of T steps decides in its last but one."""
         return (self.steps - 2) // self.segment
 
-    def play(self, params: Any, change: Change = true, at: int | None = None) -> Recall:
-        """Play the episodes with the parameters of one seed.
+    def play(self, params: Any, key: jax.Array, change: Change = true, at: int | None = None) -> Recall:
+        """Play episodes with the parameters of one seed.
 
         Args:
             params: the model's.
+            key: randomness; with the same one the same episodes are played again.
             change: what becomes of memories at a border.
             at: at which, from 1 on; None is the last before the decision.
         """
-        reset_key, key = jax.random.split(self.key)
+        reset_key, key = jax.random.split(key)
         playing: Playing = self._begin(reset_key)
         cue = np.asarray(jax.vmap(envs.cue(self.program.task.env))(playing.env_state))  # type: ignore[arg-type]
         at = self.borders if at is None else at
@@ -149,7 +155,7 @@ class Recaller:
             seen.append(jax.device_get(shown))
         outcome = jax.device_get(playing.outcome)
         success = outcome["success"] > 0.5
-        acted = outcome["turned"] > 0.5 if "turned" in outcome else np.ones_like(success)
+        acted = outcome["turned"] > 0.5
         whole = jax.tree.map(lambda *parts: np.concatenate(parts), *seen)
         return Recall(cue, np.stack(memories), whole, success, acted)
 

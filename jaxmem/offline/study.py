@@ -7,13 +7,14 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from jaxmem import datasets
+from jaxmem import datasets, envs
 from jaxmem.analysis.curves import draw_curves
+from jaxmem.config import ConfigError
 from jaxmem.offline.batches import dataset_folder
 from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.program import OfflineProgram
 from jaxmem.offline.study_folder import Played, StudyFolder
-from jaxmem.offline.train import COUNTER, finished_rows, load, program_of, train
+from jaxmem.offline.train import COUNTER, is_finished, load, program_of, train
 from jaxmem.training.progress import Display
 from jaxmem.training.stop import Interrupted, Stop, listen
 
@@ -63,12 +64,22 @@ class StudyRun:
             return played
         dataset = dataset_of(config, self.data, self.say)
         run = self.folder.run(model)
-        if finished_rows(run, config) is None:
+        if not is_finished(run, config):
             display = Display(config.learn.updates)
             with run.locked():
-                draw_curves({model: train(config, run, dataset, display)}, run.curve, COUNTER)
+                train(config, run, dataset, display)
+        if not run.curve.is_file():
+            self._draw(model)
         program = program_of(config, dataset)
         return self._play(model, program, played)
+
+    def _draw(self, model: str) -> None:
+        """Draw what training reported; what the disk or lost rows refuse is told."""
+        run = self.folder.run(model)
+        try:
+            draw_curves({model: run.read_metrics()}, run.curve, COUNTER)
+        except (OSError, ConfigError) as error:
+            self.say(f"warning: {run.curve} not drawn: {error}")
 
     def _play(self, model: str, program: OfflineProgram, played: list[Played]) -> list[Played]:
         """Play at each length that is not there yet, with what was learned."""
@@ -82,7 +93,8 @@ class StudyRun:
                 if steps in done:
                     continue
                 env = config.env if steps is None else config.env.with_horizon(steps)
-                outcome = jax.device_get(play(state, env.make()[1], config.play.episodes))
+                # Episodes of their own at each length: who always turns one way would score the same at all of them.
+                outcome = jax.device_get(play(state, env.make()[1], config.play.episodes, steps or 0))
                 means = {name: np.asarray(values).mean(axis=1) for name, values in outcome.items()}
                 played = played + [
                     Played(steps, seed, {name: float(value[seed]) for name, value in means.items()})
@@ -112,13 +124,20 @@ def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:
     say(f"collecting {wanted:,} episodes of {config.env.id} -> {folder}")
     display = Display(wanted)
     display.begin(0)
-    dataset = datasets.collect(
-        config.env,
-        config.data.policy,
-        wanted,
-        folder,
-        config.data.seed,
-        report=lambda kept, played: display.advance(kept, f"episodes {kept:,}"),
-    )
-    display.end()
-    return dataset
+
+    def report(kept: int, played: int) -> None:
+        del played
+        display.advance(kept, f"episodes {kept:,}")
+
+    try:
+        return datasets.collect(config.env, config.data.policy, wanted, folder, config.data.seed, report=report)
+    finally:
+        display.end()
+
+
+def check(config: OfflineConfig) -> None:
+    """Raise `ConfigError` for what does not fit together, before anything is collected, trained or written."""
+    program = OfflineProgram(config, best_return=0.0)
+    envs.scripted_policy(program.task.env, program.task.params, config.data.policy)
+    for steps in config.play.lengths:
+        config.env.with_horizon(steps)

@@ -199,23 +199,17 @@ def train(
         return session.go(stop)
 
 
-def finished_rows(folder: RunFolder, config: OfflineConfig) -> list[Row] | None:
-    """The rows of a run that has come to its end, as its last checkpoint knows; None if it has not.
-
-    Raises:
-        CheckpointError: if the checkpoint is damaged.
-    """
+def is_finished(folder: RunFolder, config: OfflineConfig) -> bool:
+    """Whether a run has come to its end, as its last checkpoint knows; `CheckpointError` if that is damaged."""
     if not folder.checkpoints.is_dir():
-        return None
+        return False
     checkpoints = Checkpoints(folder.checkpoints, keep=None)
     try:
         steps = checkpoints.steps()
         meta = checkpoints.meta(steps[-1]) if steps else None
     finally:
         checkpoints.close()
-    if meta is None or not _is_finished(config.learn, meta["updates"], meta["solved"]):
-        return None
-    return folder.read_metrics()[: meta["rows"]]
+    return meta is not None and _is_finished(config.learn, meta["updates"], meta["solved"])
 
 
 def program_of(config: OfflineConfig, dataset: datasets.Dataset) -> OfflineProgram:

@@ -16,7 +16,8 @@ from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
 from jaxmem.training.stop import Interrupted, Stop
 
-CONFIG = small("rmt")
+# Two calls of six batches between evaluations: a stop can fall between them.
+CONFIG = small("rmt", learn=LearnOptions(updates=24, batch=4, warmup=2, eval_every=12, learning_rate=1e-2))
 
 
 @pytest.fixture(scope="module")
@@ -78,21 +79,23 @@ class StopAfter(Stop):
 
 def test_rows_tell_how_it_went(whole):
     path, rows = whole
-    assert [row["updates"] for row in rows] == [4, 4, 8, 8, 12, 12]
+    assert [row["updates"] for row in rows] == [12, 12, 24, 24]
     assert all(0 <= row["eval/success"] <= 1 for row in rows)
     assert rows[-1]["train/loss"] < rows[0]["train/loss"]
-    assert rows[-1]["epochs"] == pytest.approx(12 * 4 / 40)
+    assert rows[-1]["epochs"] == pytest.approx(24 * 4 / 40)
     written = RunFolder(path).read_metrics()
     np.testing.assert_allclose([row["train/loss"] for row in written], [row["train/loss"] for row in rows], rtol=1e-6)
     assert list(path.glob("seed_1/*"))
 
 
-@pytest.mark.parametrize("looks", [1, 3])
-def test_stopped_anywhere_and_gone_on_with_it_ends_in_the_same_bits(tmp_path, dataset, whole, looks):
+# How often it is looked at before a call, and before each evaluation: after 6 batches, 12 and 18.
+@pytest.mark.parametrize(("looks", "updates"), [(2, 6), (3, 12), (5, 18)])
+def test_stopped_anywhere_and_gone_on_with_it_ends_in_the_same_bits(tmp_path, dataset, whole, looks, updates):
     from support import assert_same_bits
 
     with pytest.raises(Interrupted):
         run(tmp_path / "run", dataset, StopAfter(looks))
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.is_dir()] == [str(updates)]
     rows = run(tmp_path / "run", dataset)
     assert_same_bits(learned(tmp_path / "run", dataset), learned(whole[0], dataset))
     for row, other in zip(without_time(rows), without_time(whole[1]), strict=True):
