@@ -34,9 +34,9 @@ PUBLISHED_VALVES = {
 
 DIFFERENCE = (
     "one token a step in place of three; two pre-norm layers of width 32 and two heads with sine positions, in place "
-    "of eight of RATE's of width 64; 5 memory tokens, not 10; no dropout nor weight decay; 400 to 1000 batches of 32 at "
-    "step sizes of 1e-3 to 3e-3 instead of 200 epochs at 1e-4; gradients cross all segments, where RATE's code lets none "
-    "cross; LSTM and 'lru' begin with memories of 20 horizons; 'bits' and 'lru' are not of the paper"
+    "of eight of RATE's of width 64; 5 memory tokens, not 10; no dropout nor weight decay; 400 to 1000 batches of 32 "
+    "at step sizes of 1e-3 to 3e-3 instead of 200 epochs at 1e-4; gradients cross all segments, where RATE's code lets "
+    "none cross; LSTM and 'lru' begin with memories of 20 horizons; 'bits' and 'lru' are not of the paper"
 )
 
 # Blocks of transformers; a step of the first two looks back as far as trained episodes are long.
@@ -161,12 +161,13 @@ _RECURRENT = LearnOptions(updates=1000, batch=32, learning_rate=2e-3, eval_every
 
 def _config(core: CoreOptions, steps: int, beyond: tuple[int, ...], **changes: Any) -> OfflineConfig:
     lengths = (steps, *(more for more in beyond if more > steps))
+    settings: dict[str, Any] = {"seeds": 3} | changes
     return OfflineConfig(
         env=envs.options("RateTMaze-v0", length=steps - 2, shortest=1),
         core=core,
         data=DataOptions(policy="oracle", episodes=6000),
         play=PlayOptions(episodes=100, lengths=lengths),
-        **({"seeds": 3} | changes),
+        **settings,
     )
 
 
