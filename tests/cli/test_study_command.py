@@ -95,6 +95,9 @@ def test_stopped_while_it_trains_and_while_it_plays_it_ends_in_the_same_tables(w
         (["--learn.rate", "1"], "model lstm: unknown field 'learn.rate'"),
         (["--id", "../x"], "--id is '../x'"),
         (["--core", "lstm"], "--core"),
+        (["--play.lengths", "5", "2"], "model lstm: RateTMaze-v0 of 2 steps: allowed are 3 to"),
+        (["--data.policy", "orcle"], "model lstm: unknown policy"),
+        (["--learn.segment", "2"], "model lstm: learn.segment is 2: allowed is a divisor of the window, 5"),
     ],
 )
 def test_wrong_words_are_told_in_a_line(arguments, told, tmp_path, capsys):
@@ -118,6 +121,29 @@ def test_a_folder_that_is_taken_and_a_dataset_that_is_damaged_are_told(whole, tm
 def test_other_commands_say_what_such_a_folder_is(whole, capsys):
     assert main(["evaluate", str(whole / "small" / "one" / "rmt")]) == 2
     assert "is the run of a sequence model, part of a study" in capsys.readouterr().err
+
+
+def test_what_memory_holds_is_written_beside_the_model(whole, capsys):
+    model = whole / "small" / "one" / "rmt"
+    assert main(["memory", str(model), "--steps", "5", "--episodes", "8"]) == 0
+    assert "a swap flips" in capsys.readouterr().out
+    assert [len(list(csv.DictReader((model / "memory.csv").read_text().splitlines())))] == [2]
+    assert (model / "memory.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("model", "more", "told"),
+    [
+        ("lstm", [], "core is lstm: allowed is rmt with memory tokens"),
+        ("rmt", ["--steps", "5", "4"], "steps are 4: allowed are 5 or more"),
+        ("none", [], "no run folder at"),
+    ],
+)
+def test_a_model_without_such_a_memory_is_told_before_anything_is_played(whole, capsys, model, more, told):
+    assert main(["memory", str(whole / "small" / "one" / model), *more]) == 2
+    captured = capsys.readouterr()
+    assert told in captured.err
+    assert "seed 0" not in captured.out
 
 
 def test_studies_are_listed(capsys):
