@@ -1,6 +1,7 @@
 """Studies: several sequence models fitted to one dataset, beside each other; `jaxmem run NAME` looks them up too."""
 
 import functools
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +34,16 @@ class Study:
     source: str = ""
     published: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for kind, names in (("name", (self.name,)), ("model", self.models)):
+            for name in names:
+                if not isinstance(name, str) or not re.fullmatch(r"[\w][\w-]*", name):
+                    raise ConfigError(f"a study has the {kind} {name!r}: allowed are letters, digits, _ and -")
+        if not isinstance(self.models, tuple) or not self.models or len(set(self.models)) < len(self.models):
+            raise ConfigError(f"models of study {self.name} are {self.models!r}: allowed is a tuple of different names")
+        if not self.presets:
+            raise ConfigError(f"study {self.name} has no preset: allowed is at least one")
+
     @property
     def default_preset(self) -> str:
         """The preset that is taken if none is named."""
@@ -45,11 +56,15 @@ class Study:
         preset = self.default_preset if preset is None else preset
         make = lookup(self.presets, preset, f"preset of {self.name}")
         try:
-            return make(model)
+            config = make(model)
         except ConfigError:
             raise
         except Exception as error:
             raise ConfigError(f"preset {preset} of {self.name} fails: {reason(error)}") from error
+        if not isinstance(config, OfflineConfig):
+            given = type(config).__name__
+            raise ConfigError(f"preset {preset} of {self.name} gives a {given}: allowed is an OfflineConfig")
+        return config
 
 
 def from_file(path: Path) -> dict[str, Study]:
@@ -58,8 +73,13 @@ def from_file(path: Path) -> dict[str, Study]:
     Raises:
         ConfigError: if the file is missing or fails.
     """
-    found: list[Study] = getattr(run_file(path), "STUDIES", [])
-    return {item.name: item for item in found}
+    found = getattr(run_file(path), "STUDIES", [])
+    if not isinstance(found, list) or not all(isinstance(item, Study) for item in found):
+        raise ConfigError(f"STUDIES of {path} is no list of jaxmem.study.Study")
+    named = {item.name: item for item in found}
+    if len(named) < len(found):
+        raise ConfigError(f"STUDIES of {path} has two studies of one name: allowed are different ones")
+    return named
 
 
 @functools.cache

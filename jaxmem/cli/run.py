@@ -36,6 +36,11 @@ def main(arguments: list[str]) -> int:
     if beside:
         raise ConfigError(f"--resume goes on with the run as it is: {beside[0]!r} cannot be given beside it")
     if StudyFolder.is_study(options.resume):
+        if options.checkpoint != "latest":
+            raise ConfigError(
+                f"--checkpoint is {options.checkpoint!r}: a study goes on at the last checkpoint of each model; "
+                "to go back, remove the later ones' folders in MODEL/checkpoints"
+            )
         return cli_study.resume(options.resume, options.file)
     load_file(options.file)
     return _resume(options.resume, options.checkpoint)

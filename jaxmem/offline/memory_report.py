@@ -164,7 +164,7 @@ def _draw_changes(axes: Axes, reports: Sequence[MemoryReport]) -> None:
     for number, report in enumerate(reports):
         values = np.array([*(report.success[name] for name in CHANGES), report.flipped])
         places = np.arange(len(names)) + (number - (len(reports) - 1) / 2) * width
-        axes.bar(places, np.nanmean(values, axis=1), width, label=f"{report.steps} steps", alpha=0.6)
+        axes.bar(places, np.nan_to_num(values).mean(axis=1), width, label=f"{report.steps} steps", alpha=0.6)
         for place, seeds in zip(places, values, strict=True):
             axes.plot([place] * len(seeds), seeds, "k.", markersize=3)
     axes.axhline(0.5, color="0.6", linestyle="--", linewidth=1)

@@ -104,13 +104,18 @@ class PlayOptions(Config):
     episodes: int = integer(100, low=1, high=1_000_000)
     """episodes of each seed, in each evaluation and at each length"""
     lengths: tuple[int, ...] = integers((), low=2)
-    """most steps of episodes, in an evaluation each after training; none: the environment's own alone"""
+    """most steps of episodes, in an evaluation each after training; empty: the environment's own alone"""
     target: float | None = number(None, optional=True)
     """the return that is asked for; none: the best of the dataset"""
     greedy: bool = flag(True)
     """take the likeliest action, or else draw one"""
     restart: int | None = integer(None, low=1, optional=True)
     """steps after which the whole target is asked for anew; none: it falls by each reward"""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(set(self.lengths)) < len(self.lengths):
+            raise ConfigError(f"play.lengths are {list(self.lengths)}: allowed are different ones")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.program import OfflineProgram
 from jaxmem.offline.study_folder import Played, StudyFolder
 from jaxmem.offline.train import COUNTER, is_finished, load, program_of, train
+from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
 from jaxmem.training.stop import Interrupted, Stop, listen
 
@@ -64,6 +65,8 @@ class StudyRun:
             return played
         dataset = dataset_of(config, self.data, self.say)
         run = self.folder.run(model)
+        if run.metrics_file.exists() and not _has_checkpoints(run):
+            self.say(f"warning: {run.checkpoints} has no checkpoint: {model} is trained from its beginning")
         if not is_finished(run, config):
             display = Display(config.learn.updates)
             with run.locked():
@@ -108,6 +111,10 @@ class StudyRun:
                 if stop.asked:
                     raise Interrupted
         return played
+
+
+def _has_checkpoints(run: RunFolder) -> bool:
+    return run.checkpoints.is_dir() and any(path.name.isdecimal() for path in run.checkpoints.iterdir())
 
 
 def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:

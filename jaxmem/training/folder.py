@@ -112,6 +112,7 @@ class RunFolder:
     def label(self) -> str:
         """Experiment and core, as a legend calls the run."""
         record = self.read_record()
+        self._of_agent(record["config"])
         try:
             return f"{record['experiment']} {record['config']['core']['name']}"
         except (KeyError, TypeError) as error:
@@ -119,12 +120,15 @@ class RunFolder:
 
     def read_config(self) -> RunConfig:
         """The run's configuration."""
-        config = self.read_record()["config"]
+        return RunConfig.from_json(self._of_agent(self.read_record()["config"]))
+
+    def _of_agent(self, config: dict[str, Any]) -> dict[str, Any]:
+        """A configuration as it is; raises `ConfigError` for one of a sequence model, which studies train."""
         if "learn" in config and "agent" not in config:
             raise ConfigError(
                 f"{self.path} is the run of a sequence model, part of a study: allowed is one of an agent"
             )
-        return RunConfig.from_json(config)
+        return config
 
     def read_loop(self) -> LoopOptions:
         """The run's training loop; unlike the whole configuration, it needs no environment that is registered."""

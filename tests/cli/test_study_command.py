@@ -97,6 +97,7 @@ def test_stopped_while_it_trains_and_while_it_plays_it_ends_in_the_same_tables(w
         (["--core", "lstm"], "--core"),
         (["--play.lengths", "5", "2"], "model lstm: RateTMaze-v0 of 2 steps: allowed are 3 to"),
         (["--data.policy", "orcle"], "model lstm: unknown policy"),
+        (["--play.lengths", "5", "5"], "play.lengths are [5, 5]: allowed are different ones"),
         (["--learn.segment", "2"], "model lstm: learn.segment is 2: allowed is a divisor of the window, 5"),
     ],
 )
@@ -118,9 +119,33 @@ def test_a_folder_that_is_taken_and_a_dataset_that_is_damaged_are_told(whole, tm
     assert shard.name in capsys.readouterr().err
 
 
+def test_mistakes_in_a_study_are_told(tmp_path, capsys):
+    good = (DATA / "small_study.py").read_text()
+    for wrong, told in (
+        (good.replace("STUDIES = [", "STUDIES = [3, "), "is no list of jaxmem.study.Study"),
+        (good.replace('models=("lstm", "rmt")', 'models=("lstm", "lstm")'), "allowed is a tuple of different names"),
+        (good.replace('models=("lstm", "rmt")', 'models=("a/b",)'), "the model 'a/b': allowed are letters"),
+        (good.replace('name="small"', 'name="../x"'), "the name '../x': allowed are letters"),
+        (good.replace('{"best": config}', "{}"), "has no preset"),
+        (good.replace('{"best": config}', '{"best": lambda model: None}'), "gives a NoneType"),
+    ):
+        assert wrong != good
+        file = tmp_path / "mine.py"
+        file.write_text(wrong)
+        assert main(["run", f"{file}:small", "--runs", str(tmp_path / "runs")]) == 2
+        error = capsys.readouterr().err
+        assert told in error
+        assert error.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
 def test_other_commands_say_what_such_a_folder_is(whole, capsys):
     assert main(["evaluate", str(whole / "small" / "one" / "rmt")]) == 2
     assert "is the run of a sequence model, part of a study" in capsys.readouterr().err
+    assert main(["plot", str(whole / "small" / "one" / "rmt"), "--out", str(whole / "x.png")]) == 2
+    assert "is the run of a sequence model, part of a study" in capsys.readouterr().err
+    assert main(["run", "--resume", str(whole / "small" / "one"), "--checkpoint", "previous"]) == 2
+    assert "a study goes on at the last checkpoint of each model" in capsys.readouterr().err
 
 
 def test_what_memory_holds_is_written_beside_the_model(whole, capsys):
