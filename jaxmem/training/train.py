@@ -23,7 +23,7 @@ from jaxmem.training.state import Run
 from jaxmem.training.stop import Interrupted, Stop, listen
 
 # A call into compiled code cannot be interrupted; calls are sized to about this, so that Ctrl-C is heard soon.
-CALL_SECONDS = 1.0
+_CALL_SECONDS = 1.0
 
 
 @dataclass
@@ -93,7 +93,7 @@ class _Session:
     def _chunk(self) -> None:
         loop = self.config.loop
         to_evaluation = loop.eval_iterations - self.iteration % loop.eval_iterations
-        fits = int(CALL_SECONDS / self._iteration_seconds) if self._iteration_seconds else 1
+        fits = int(_CALL_SECONDS / self._iteration_seconds) if self._iteration_seconds else 1
         count = min(to_evaluation, loop.iterations - self.iteration, max(1, fits))
         began = time.perf_counter()
         self.run = self.compiled.iterate(self.run, count)
