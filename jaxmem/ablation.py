@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxmem.config import ConfigError, lookup
-from jaxmem.experiment import Choice, pick, run_file, shipped_folder
+from jaxmem.experiment import Choice, pick, run_file, shipped_files
 from jaxmem.training.folder import Row
 
 Cell = Mapping[str, str]
@@ -176,8 +176,7 @@ def from_file(path: Path) -> dict[str, Ablation]:
 @functools.cache
 def shipped() -> dict[str, Ablation]:
     """All shipped ablations by name."""
-    files = sorted(shipped_folder().glob("[!_]*.py"))
-    return {name: item for path in files for name, item in from_file(path).items()}
+    return {name: item for path in shipped_files() for name, item in from_file(path).items()}
 
 
 def find(name: str) -> Ablation:

@@ -200,3 +200,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         dotted = f"{prefix}{name}"
         found |= flat(value, f"{dotted}.") if isinstance(value, Mapping) else {dotted: value}
     return found
+
+
+def tuples(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration's fields as JSON gives them, with tuples again where it has lists."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}

@@ -100,9 +100,14 @@ def shipped_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "experiments"
 
 
+def shipped_files() -> list[Path]:
+    """The files of all that is shipped."""
+    return sorted(shipped_folder().glob("[!_]*.py"))
+
+
 def shipped() -> Experiments:
     """All shipped experiments by name, numbers in names counting as numbers."""
-    found = [item for path in sorted(shipped_folder().glob("[!_]*.py")) for item in from_file(path)]
+    found = [item for path in shipped_files() for item in from_file(path)]
     return {item.name: item for item in sorted(found, key=lambda item: _natural(item.name))}
 
 
@@ -169,17 +174,14 @@ def find(name: str) -> Experiment:
 def find_all(names: Sequence[str], file: Path | None = None) -> list[Experiment]:
     """The experiments called `names`, each as `find` takes it.
 
-    Every file is run once, since it may register an environment, and `file` before the others, for what it registers.
+    `file` is run before the others, for what it registers.
 
     Raises:
         ConfigError: if there is none under one of the names.
     """
-    loaded: dict[Path, list[Experiment]] = {}
 
     def load(path: Path) -> Experiments:
-        if path.resolve() not in loaded:
-            loaded[path.resolve()] = from_file(path)
-        return {item.name: item for item in loaded[path.resolve()]}
+        return {item.name: item for item in from_file(path)}
 
     if file is not None:
         load(file)

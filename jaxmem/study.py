@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxmem.config import ConfigError, lookup
-from jaxmem.experiment import file_and_name, pick, run_file, shipped_folder
+from jaxmem.experiment import file_and_name, pick, run_file, shipped_files
 from jaxmem.failures import reason
 from jaxmem.offline.options import OfflineConfig
 
@@ -85,8 +85,7 @@ def from_file(path: Path) -> dict[str, Study]:
 @functools.cache
 def shipped() -> dict[str, Study]:
     """All shipped studies by name."""
-    files = sorted(shipped_folder().glob("[!_]*.py"))
-    return {name: item for path in files for name, item in from_file(path).items()}
+    return {name: item for path in shipped_files() for name, item in from_file(path).items()}
 
 
 def find(name: str) -> Study:

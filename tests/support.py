@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,8 @@ import pytest
 
 from jaxmem import agents, cores, envs
 from jaxmem.networks import NetworkOptions
+from jaxmem.offline import program as offline_program
+from jaxmem.offline import train as offline_train
 from jaxmem.training import LoopOptions, RunConfig, compiled, train
 
 _PROGRAMS: dict[str, compiled.Compiled] = {}
@@ -43,6 +47,22 @@ def share_programs(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(train, "compile_program", quickly)
     monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)
+
+
+@contextmanager
+def shared_offline_programs() -> Iterator[None]:
+    """Compile sequence models but once for each configuration."""
+    found: dict[str, offline_program.Compiled] = {}
+
+    def quickly(program, calls):
+        key = json.dumps([program.config.to_json(), program.best_return, calls])
+        if key not in found:
+            found[key] = offline_program.compile_program(program, calls)
+        return found[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(offline_train, "compile_program", quickly)
+        yield
 
 
 def plain(tree: Any) -> list[np.ndarray]:

@@ -11,11 +11,16 @@ from jaxmem.training.folder import write_atomically
 
 def write_table(csv_file: Path, markdown_file: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Write one table as two files, each atomically; raises `OSError` where the disk does not take them."""
-    lines = io.StringIO()
-    csv.writer(lines, lineterminator="\n").writerows([columns, *rows])
-    write_atomically(csv_file, lines.getvalue())
+    write_csv(csv_file, columns, rows)
     cells = [columns, ["---"] * len(columns), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
     write_atomically(markdown_file, "".join("| " + " | ".join(row) + " |\n" for row in cells))
+
+
+def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Write a table as CSV, atomically; raises `OSError` where the disk does not take it."""
+    lines = io.StringIO()
+    csv.writer(lines, lineterminator="\n").writerows([columns, *rows])
+    write_atomically(path, lines.getvalue())
 
 
 def figure(value: float) -> str:

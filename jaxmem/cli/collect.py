@@ -106,13 +106,16 @@ def _import(env_id: str | None, options: argparse.Namespace, fields: list[str]) 
 
 
 def _collect(env_id: str | None, options: argparse.Namespace, fields: list[str]) -> int:
+    from jaxmem.datasets.showing import collect_showing
+
     policy = _policy(options)
     env = _environment(env_id, policy, fields)
     if options.episodes is None:
         raise ConfigError("no number of episodes given: allowed is --episodes N")
     folder = options.out or _default_folder(env, options)
+    chosen = {"rows": options.rows, "shard_size": options.shard_size, "keep": options.keep}
     try:
-        dataset, before = _play(env, policy, options, folder)
+        dataset, before = collect_showing(env, policy, options.episodes, folder, options.seed, **chosen)
     except KeyboardInterrupt:
         there = datasets.Meta.read(folder).trajectories if (folder / "dataset.json").exists() else 0
         print(f"stopped: {there} trajectories are in {folder}; the same command goes on")
@@ -121,39 +124,6 @@ def _collect(env_id: str | None, options: argparse.Namespace, fields: list[str])
         print(f"{folder} has {before} trajectories already: --episodes is {options.episodes}")
     _print_info(dataset)
     return 0
-
-
-def _play(
-    env: envs.EnvOptions, policy: "str | RunPolicy", options: argparse.Namespace, folder: Path
-) -> tuple[datasets.Dataset, int]:
-    """The dataset, finished, and how many trajectories it had before; how far it is is shown."""
-    from jaxmem.training.progress import Display
-
-    display = Display(options.episodes)
-    before: list[int] = []
-
-    def report(kept: int, played: int) -> None:
-        if not before:
-            before.append(kept)
-            display.begin(kept)
-        else:
-            display.advance(kept, f"{kept} trajectories" + (f" of {played} episodes" if options.keep else ""))
-
-    try:
-        dataset = datasets.collect(
-            env,
-            policy,
-            options.episodes,
-            folder,
-            options.seed,
-            rows=options.rows,
-            shard_size=options.shard_size,
-            keep=options.keep,
-            report=report,
-        )
-    finally:
-        display.end()
-    return dataset, before[0]
 
 
 def _policy(options: argparse.Namespace) -> "str | RunPolicy":

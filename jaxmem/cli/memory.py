@@ -4,7 +4,6 @@ from pathlib import Path
 
 import jax
 
-from jaxmem import envs
 from jaxmem.cli.arguments import Parser, count, natural
 from jaxmem.cli.configure import prepare_process
 from jaxmem.cli.study import DATASETS
@@ -38,12 +37,13 @@ def main(arguments: list[str]) -> int:
     parents = options.model.resolve().parents
     if len(parents) < 3:
         raise ConfigError(f"{options.model} is in no study's folder: allowed is RUNS/STUDY/ID/MODEL")
-    lengths = options.steps or sorted({envs.horizon(*config.env.make()), 480})
+    # Refuse before anything is collected or played, for which it does not matter what return is asked for.
+    unasked = OfflineProgram(config, 0.0)
+    lengths = options.steps or sorted({unasked.task.horizon, 480})
     for steps in lengths:
-        # Before anything is collected or played.
-        Recaller(OfflineProgram(config, 0.0), steps, options.episodes)
+        Recaller(unasked, steps, options.episodes)
     program = program_of(config, dataset_of(config, parents[2] / DATASETS, print))
-    state = load(folder, config, program)
+    state = load(folder, program)
     reports = []
     for steps in lengths:
         print(f"episodes of {steps} steps")

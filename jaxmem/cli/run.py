@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from jaxmem import experiment, study
-from jaxmem.cli import study as cli_study
 from jaxmem.cli.arguments import Parser, add_file_option, load_file, split_name
 from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process, warn_of_discount
 from jaxmem.config import ConfigError
@@ -24,6 +23,8 @@ def main(arguments: list[str]) -> int:
     if asks_help and name is None:
         return 0
     if name is not None and study.is_study(name):
+        from jaxmem.cli import study as cli_study
+
         return cli_study.start(name, rest, asks_help)
     options, fields = parser.parse_known_args(rest)
     if options.resume is None:
@@ -41,6 +42,8 @@ def main(arguments: list[str]) -> int:
                 f"--checkpoint is {options.checkpoint!r}: a study goes on at the last checkpoint of each model; "
                 "to go back, remove the later ones' folders in MODEL/checkpoints"
             )
+        from jaxmem.cli import study as cli_study
+
         return cli_study.resume(options.resume, options.file)
     load_file(options.file)
     return _resume(options.resume, options.checkpoint)

@@ -19,12 +19,16 @@ Attention = Callable[[Any, jax.Array, jax.Array, jax.Array, jax.Array | None], t
 
 
 class Block(nn.Module):
-    """Attention and MLP with layer norm before each (pre-LN), up to and after the attention itself."""
+    """Attention and MLP with layer norm before each (pre-LN), up to and after the attention itself.
+
+    The MLP is `inner` wide; 0 leaves it out, and its norm.
+    """
 
     width: int
     heads: int
     dropout: float
     init_std: float
+    inner: int
     dtype: Any
 
     def setup(self) -> None:
@@ -32,9 +36,10 @@ class Block(nn.Module):
         self.norm_attention = norm(self.dtype)
         self.qkv = dense(3 * self.width, self.init_std, self.dtype)
         self.project = dense(self.width, self.init_std, self.dtype)
-        self.norm_mlp = norm(self.dtype)
-        self.expand = dense(4 * self.width, self.init_std, self.dtype)
-        self.contract = dense(self.width, self.init_std, self.dtype)
+        if self.inner:
+            self.norm_mlp = norm(self.dtype)
+            self.expand = dense(self.inner, self.init_std, self.dtype)
+            self.contract = dense(self.width, self.init_std, self.dtype)
 
     def queries_keys_values(self, x: jax.Array, batch: int) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Residual stream [B * T, D] -> three of [B, T, heads, head_dim]."""
@@ -43,9 +48,11 @@ class Block(nn.Module):
         return q.reshape(shape), k.reshape(shape), v.reshape(shape)
 
     def finish(self, x: jax.Array, attended: jax.Array, rng: jax.Array | None) -> jax.Array:
-        """Add the attention's output [B, T, heads, head_dim], then the MLP's, to x [B * T, D]."""
+        """Add the attention's output [B, T, heads, head_dim], then the MLP's if there is one, to x [B * T, D]."""
         rngs = (None, None) if rng is None else jax.random.split(rng)
         x = x + drop(self.project(attended.reshape(x.shape)), self.dropout, rngs[0])
+        if not self.inner:
+            return x
         hidden = nn.gelu(self.expand(self.norm_mlp(x)), approximate=True)
         return x + drop(self.contract(hidden), self.dropout, rngs[1])
 
@@ -79,7 +86,8 @@ class GPT(Transformer):
     def setup(self) -> None:
         """Blocks, lowest first, and what stands around them."""
         self.blocks = [
-            Block(self.width, self.heads, self.dropout, self.init_std, self.dtype) for _ in range(self.layers)
+            Block(self.width, self.heads, self.dropout, self.init_std, 4 * self.width, self.dtype)
+            for _ in range(self.layers)
         ]
         self.norm = norm(self.dtype)
         if self.positions == "learned":

@@ -31,19 +31,7 @@ class Place(NamedTuple):
 
 
 class GPTBlock(Block):
-    """A block of the gpt core, with an MLP `inner` wide; 0 leaves it out, and its norm."""
-
-    inner: int
-
-    def setup(self) -> None:
-        """Linear layers and norms."""
-        self.norm_attention = norm(self.dtype)
-        self.qkv = dense(3 * self.width, self.init_std, self.dtype)
-        self.project = dense(self.width, self.init_std, self.dtype)
-        if self.inner:
-            self.norm_mlp = norm(self.dtype)
-            self.expand = dense(self.inner, self.init_std, self.dtype)
-            self.contract = dense(self.width, self.init_std, self.dtype)
+    """A block of the gpt core that attends under a mask."""
 
     def keys_values(self, x: jax.Array, batch: int) -> tuple[jax.Array, jax.Array]:
         """Residual stream [B * T, D] -> two of [B, T, heads, head_dim]."""
@@ -57,12 +45,6 @@ class GPTBlock(Block):
         if self.is_mutable_collection("intermediates"):
             self.sow("intermediates", "attention_weights", softmax_weights(q, k, mask))
         return weigh(q, k, v, mask, self.dropout, rng)
-
-    def finish(self, x: jax.Array, attended: jax.Array, rng: jax.Array | None) -> jax.Array:
-        """Add the attention's output [B, T, heads, head_dim], then the MLP's if there is one, to x [B * T, D]."""
-        if self.inner:
-            return super().finish(x, attended, rng)
-        return x + drop(self.project(attended.reshape(x.shape)), self.dropout, rng)
 
 
 class Biases(nn.Module):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from jaxmem import envs
+from jaxmem.config import tuples
 from jaxmem.datasets.manifest import DatasetError, Field, Meta
 from jaxmem.datasets.record import Trajectory, arrays_of, decode, stored
 from jaxmem.datasets.shards import ShardReader, check_content, check_size
@@ -56,7 +57,7 @@ class Dataset:
         found = self.meta.source.env
         if found is None:
             raise DatasetError(f"{self.path} was imported: it does not say which environment was played")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+        values = tuples(found)
         return envs.options(str(values.pop("id")), **values)
 
     def verify(self) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxmem.datasets.players import Player
 from jaxmem.datasets.record import Trajectory
 from jaxmem.networks import Inputs
-from jaxmem.training.task import Task, keep
+from jaxmem.training.task import Task
 
 # A piece of a group of rows is on the device at once; after each the host looks whether any row goes on.
 _PIECE_BYTES, _PIECE_STEPS = 1 << 26, 256
@@ -79,20 +79,17 @@ class Rows:
             act_key, env_key = jax.random.split(jax.random.fold_in(key, t))
             start = jnp.full((self._rows,), t == 0)
             memory, action = self._player.act(params, memory, act_key, inputs, env_state, start)
-            stepped = task.step(env_key, env_state, action)
-            reward = jnp.where(alive, stepped.reward, 0)
-            ended = alive & (stepped.terminated | stepped.truncated)
+            stepped = task.step_alive(env_key, env_state, inputs.obs, action, alive)
             played = {
                 "obs": inputs.obs,
                 "action": action,
-                "reward": reward,
+                "reward": stepped.reward,
                 "taken": alive,
-                "terminated": ended & stepped.terminated,
-                "info": {name: jnp.where(ended, stepped.said[name], 0) for name in task.reports},
+                "terminated": stepped.terminated,
+                "info": {name: stepped.said[name] for name in task.reports},
             }
-            obs = keep(alive, stepped.obs, inputs.obs)
-            env_state = keep(alive, stepped.state, env_state)
-            return (env_state, Inputs(obs, action, reward), memory, alive & ~ended), played
+            inputs = Inputs(stepped.obs, action, stepped.reward)
+            return (stepped.state, inputs, memory, alive & ~stepped.ended), played
 
         return jax.lax.scan(step, carry, first + jnp.arange(self._steps))
 

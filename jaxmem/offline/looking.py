@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxmem.offline.program import OfflineProgram
-from jaxmem.offline.recall import Recall
+from jaxmem.offline.recall import Recall, Recaller
 
 
 class Looks(NamedTuple):
@@ -24,38 +23,30 @@ class Looks(NamedTuple):
     tokens: int
 
 
-def looks_of(program: OfflineProgram, params: Any, recall: Recall, segment: int, steps: int) -> Looks:
+def looks_of(recaller: Recaller, params: Any, recall: Recall) -> Looks:
     """The attention in the first segment and in the one that decides.
 
     Args:
-        program: the model's.
+        recaller: who played the episodes.
         params: of one seed.
         recall: its episodes.
-        segment: steps of a segment.
-        steps: the most steps of an episode, whose last but one decides.
     """
-    core: Any = program.config.core
-    number = (steps - 2) // segment
-    weights = [
-        _weights(program, params, recall, first, segment, of)
-        for first, of in ((0, None), (number * segment, recall.memories[-1]))
-    ]
-    tokens, per_step = core.tokens, program.learner.model.tokens_per_step
-    row = tokens + per_step * (steps - 2 - number * segment) + per_step - 1
-    first, last = weights
+    core: Any = recaller.program.config.core
+    # In the first segment the learned memory stands for whatever is given.
+    first = _weights(recaller, params, recall, 0, np.zeros_like(recall.memories[0]))
+    last = _weights(recaller, params, recall, recaller.borders, recall.memories[-1])
+    tokens, per_step = core.tokens, recaller.program.learner.model.tokens_per_step
+    row = tokens + per_step * recaller.slot + per_step - 1
     return Looks(first[:, :, -tokens:], last[:, :, row], tokens)
 
 
-def _weights(
-    program: OfflineProgram, params: Any, recall: Recall, first: int, segment: int, memory: np.ndarray | None
-) -> np.ndarray:
-    """Mean over the episodes of a segment's weights [layers, heads, P, P]."""
-    model = program.learner.model
-    seen = jax.tree.map(lambda leaf: jnp.asarray(leaf[first : first + segment]), recall.seen)
-    rows = recall.memories.shape[1]
-    incoming = jnp.zeros(recall.memories.shape[1:]) if memory is None else jnp.asarray(memory)
-    number = jnp.full((rows,), first // segment, jnp.int32)
-    _, sown = model.apply(params, incoming, number, seen, method="look", mutable=["intermediates"])
+def _weights(recaller: Recaller, params: Any, recall: Recall, number: int, memory: np.ndarray) -> np.ndarray:
+    """Mean over the episodes of the weights of segment `number` [layers, heads, P, P]; memory [B, m, F] comes in."""
+    steps = slice(number * recaller.segment, (number + 1) * recaller.segment)
+    seen = jax.tree.map(lambda leaf: jnp.asarray(leaf[steps]), recall.seen)
+    numbers = jnp.full((recaller.rows,), number, jnp.int32)
+    model = recaller.program.learner.model
+    _, sown = model.apply(params, jnp.asarray(memory), numbers, seen, method="look", mutable=["intermediates"])
     kept: Any = sown
     blocks = kept["intermediates"]["core"]["transformer"]
     layers = sorted(blocks, key=lambda name: int(name.rpartition("_")[2]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from jaxmem import cores, envs
-from jaxmem.config import Config, ConfigError, choice, flag, integer, integers, number, replace, text
+from jaxmem.config import Config, ConfigError, choice, flag, integer, integers, number, replace, text, tuples
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
 from jaxmem.networks.vision import STRIDED_CHANNELS
@@ -147,7 +147,7 @@ class OfflineConfig(Config):
     def from_json(data: Any) -> "OfflineConfig":
         """Rebuild and check a configuration; raises `ConfigError` if it is not one."""
         try:
-            data = {name: _tuples(value) if isinstance(value, dict) else value for name, value in data.items()}
+            data = {name: tuples(value) if isinstance(value, dict) else value for name, value in data.items()}
             parts = {part.path: part for part in (DataOptions, SequenceOptions, LearnOptions, PlayOptions)}
             made = {path: replace(part(), **data.pop(path)) for path, part in parts.items()}
             env, core = data.pop("env"), data.pop("core")
@@ -158,7 +158,3 @@ class OfflineConfig(Config):
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ConfigError(f"not the configuration of an offline run: {error!r}") from error
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.config import ConfigError
-from jaxmem.envs import EnvOptions
 from jaxmem.offline.learner import Learned, Learner, LearnState, Recorded
 from jaxmem.offline.model import make_model
 from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.rollout import Outcome, Player
+from jaxmem.training.seeds import over_seeds
 from jaxmem.training.task import Task
 
 # Beside the numbers of updates, which are folded into the same key.
@@ -69,7 +69,7 @@ class OfflineProgram:
 
     def init(self, key: jax.Array) -> LearnState:
         """The states of all seeds before the first batch."""
-        return self._seeds(self.learner.init)(self._keys(key))
+        return over_seeds(self.learner.init, self.config.seeds)(jax.random.split(key, self.config.seeds))
 
     def learn(self, state: LearnState, batches: Recorded) -> tuple[LearnState, Learned]:
         """Learn from batches [N, seeds, T, B, ...]; what they showed on average is float32 [seeds]."""
@@ -78,7 +78,7 @@ class OfflineProgram:
             state, learned = self.learner.learn(state, batches)
             return state, jax.tree.map(lambda values: values.mean(0), learned)
 
-        return self._seeds(seed, axes=(0, 1))(state, batches)
+        return over_seeds(seed, self.config.seeds, axes=(0, 1))(state, batches)
 
     def play(self, state: LearnState, env_params: Any, episodes: int, draw: jax.Array | int = 0) -> Outcome:
         """How episodes go, float32 [seeds, episodes] each; nothing of the state changes.
@@ -96,24 +96,23 @@ class OfflineProgram:
             key = jax.random.fold_in(key, draw)
             return player.play(state.params, key, episodes)
 
-        return self._seeds(seed)(state)
+        return over_seeds(seed, self.config.seeds)(state)
 
-    def _keys(self, key: jax.Array) -> jax.Array:
-        return jax.random.split(key, self.config.seeds)
+    @cached_property
+    def _compiled_play(self) -> Callable[..., Outcome]:
+        # Lengths of a task differ in params alone, which are arguments: all of them share one compilation.
+        return jax.jit(self.play, static_argnums=2)
 
-    def _seeds(self, function: Callable[..., Any], axes: tuple[int, ...] = (0,)) -> Callable[..., Any]:
-        """`function` over the seeds' axis of each argument; a single seed is not mapped, which CPUs run faster."""
-        if self.config.seeds > 1:
-            return jax.vmap(function, in_axes=axes)
+    def played(self, state: LearnState, steps: int | None = None) -> dict[str, np.ndarray]:
+        """The episodes of an evaluation: `play`, compiled at its first call.
 
-        def alone(*arguments: Any) -> Any:
-            one = [
-                jax.tree.map(lambda leaf, axis=axis: jnp.squeeze(leaf, axis), argument)
-                for argument, axis in zip(arguments, axes, strict=True)
-            ]
-            return jax.tree.map(lambda leaf: leaf[None], function(*one))
-
-        return alone
+        Args:
+            state: all seeds'.
+            steps: the most steps of an episode; None plays the task as it was trained on. Each length has episodes of
+                its own: who always turns one way would score the same at all of them.
+        """
+        env = self.config.env if steps is None else self.config.env.with_horizon(steps)
+        return jax.device_get(self._compiled_play(state, env.make()[1], self.config.play.episodes, steps or 0))
 
 
 def window_of(config: OfflineConfig, horizon: int) -> int:
@@ -133,7 +132,7 @@ def window_of(config: OfflineConfig, horizon: int) -> int:
 
 @dataclass(frozen=True)
 class Compiled:
-    """The functions of a run as executables.
+    """What a run learns with, as an executable.
 
     Attributes:
         program: what was compiled.
@@ -147,7 +146,6 @@ class Compiled:
     calls: int
     seconds: float
     _learn: Any
-    _play: Any
 
     def init(self) -> LearnState:
         """The states of all seeds before the first batch."""
@@ -157,11 +155,6 @@ class Compiled:
         """See `OfflineProgram.learn`; `state` is donated. Waits for the result."""
         return jax.block_until_ready(self._learn(state, batches))
 
-    def play(self, state: LearnState, env: EnvOptions | None = None) -> dict[str, np.ndarray]:
-        """See `OfflineProgram.play`; in a variant of the task where `env` says so."""
-        params = self.program.task.params if env is None else env.make()[1]
-        return jax.device_get(self._play(state, params, self.program.config.play.episodes))
-
 
 def compile_program(program: OfflineProgram, calls: int) -> Compiled:
     """Trace and compile; `calls` batches are learned from at once."""
@@ -169,9 +162,7 @@ def compile_program(program: OfflineProgram, calls: int) -> Compiled:
     template = jax.eval_shape(program.init, jax.random.key(program.config.seed))
     learn = jax.jit(program.learn, donate_argnums=0)
     compiled = learn.lower(template, _batches(program, calls)).compile()
-    # Compiled at its first call: variants of the task differ in params alone, which are arguments.
-    play = jax.jit(program.play, static_argnums=2)
-    return Compiled(program, template, calls, time.perf_counter() - began, compiled, play)
+    return Compiled(program, template, calls, time.perf_counter() - began, compiled)
 
 
 def _batches(program: OfflineProgram, calls: int) -> Any:

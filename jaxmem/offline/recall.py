@@ -130,6 +130,11 @@ class Recaller:
         """How often memory is handed on before the decision: an episode of T steps decides in its last but one."""
         return (self.steps - 2) // self.segment
 
+    @property
+    def slot(self) -> int:
+        """Which step of its segment decides."""
+        return self.steps - 2 - self.borders * self.segment
+
     def play(self, params: Any, key: jax.Array, change: Change = true, at: int | None = None) -> Recall:
         """Play episodes with the parameters of one seed.
 

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxmem.analysis.legends import legend_below, line_style
-from jaxmem.analysis.tables import figure, write_table
+from jaxmem.analysis.tables import figure, write_csv, write_table
 from jaxmem.offline.study_folder import Played, StudyFolder
-from jaxmem.training.folder import write_atomically
 
 Results = Mapping[str, Sequence[Played]]
 """By model, how its episodes went."""
@@ -41,23 +40,23 @@ def write_results(
     """
     metric = metric_of(results)
     names = list(dict.fromkeys(name for played in results.values() for one in played for name in one.outcome))
-    lines = [",".join(["model", "steps", "seed", *names])]
-    for model, played in results.items():
-        for one in played:
-            values = [figure(one.outcome[name]) for name in names]
-            lines.append(",".join([model, _steps(one.steps), str(one.seed), *values]))
-    write_atomically(folder.results_csv, "\n".join(lines) + "\n")
+    each = [
+        [model, _steps(one.steps), str(one.seed), *(figure(one.outcome[name]) for name in names)]
+        for model, played in results.items()
+        for one in played
+    ]
+    write_csv(folder.results_csv, ["model", "steps", "seed", *names], each)
+    by_model = {model: scores(played, metric) for model, played in results.items()}
     lengths = list(dict.fromkeys(one.steps for played in results.values() for one in played))
     rows = []
-    for model, played in results.items():
-        by_length = scores(played, metric)
+    for model, by_length in by_model.items():
         rows.append([model, *(_cell(by_length.get(steps)) for steps in lengths)])
         told = published.get(model, {})
         if told:
             rows.append([f"{model}, {source}", *("" if n is None else told.get(n, "") for n in lengths)])
     columns = [f"{metric} at", *(_steps(steps) for steps in lengths)]
     write_table(folder.table_csv, folder.table_markdown, columns, rows)
-    draw_lengths({model: scores(played, metric) for model, played in results.items()}, metric, folder.picture)
+    draw_lengths(by_model, metric, folder.picture)
 
 
 def draw_lengths(results: Mapping[str, Mapping[int | None, np.ndarray]], metric: str, path: Path) -> None:

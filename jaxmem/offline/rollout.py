@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxmem import envs
 from jaxmem.cores.anywhere import anywhere
 from jaxmem.offline.model import Seen, SequenceModel
-from jaxmem.training.task import Task, keep
+from jaxmem.training.task import Task
 
 Outcome = dict[str, jax.Array]
 
@@ -72,15 +72,11 @@ class Player:
         start = jnp.full(alive.shape, time == 0)
         memory, output = self.model.apply(params, playing.memory, seen, start, method="step")  # type: ignore[misc]
         action = self._action(output, act_key)
-        stepped = self.task.step(env_key, playing.env_state, action)
-        reward = jnp.where(alive, stepped.reward, 0)
-        ended = alive & (stepped.terminated | stepped.truncated)
-        said = {"return": reward, "length": alive.astype(jnp.float32)}
-        said |= {name: jnp.where(ended, value, 0) for name, value in stepped.said.items()}
+        stepped = self.task.step_alive(env_key, playing.env_state, seen.obs, action, alive)
+        said = {"return": stepped.reward, "length": alive.astype(jnp.float32)} | stepped.said
         outcome = {name: value + said[name] for name, value in playing.outcome.items()}
-        seen = Seen(keep(alive, stepped.obs, seen.obs), seen.return_to_go - reward, action)
-        env_state = keep(alive, stepped.state, playing.env_state)
-        return Playing(env_state, seen, memory, alive & ~ended, outcome)
+        seen = Seen(stepped.obs, seen.return_to_go - stepped.reward, action)
+        return Playing(stepped.state, seen, memory, alive & ~stepped.ended, outcome)
 
     def play(self, params: Any, key: jax.Array, rows: int) -> Outcome:
         """Whole episodes: float32 [B] of return, length and each of the environment's episode metrics.

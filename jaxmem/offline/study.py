@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from jaxmem import datasets, envs
 from jaxmem.analysis.curves import draw_curves
 from jaxmem.config import ConfigError
+from jaxmem.datasets.showing import collect_showing
 from jaxmem.offline.batches import dataset_folder
 from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.program import OfflineProgram
@@ -64,16 +64,16 @@ class StudyRun:
         if {one.steps for one in played} >= set(wanted):
             return played
         dataset = dataset_of(config, self.data, self.say)
+        program = program_of(config, dataset)
         run = self.folder.run(model)
         if run.metrics_file.exists() and not _has_checkpoints(run):
             self.say(f"warning: {run.checkpoints} has no checkpoint: {model} is trained from its beginning")
         if not is_finished(run, config):
             display = Display(config.learn.updates)
             with run.locked():
-                train(config, run, dataset, display)
+                train(program, run, dataset, display)
         if not run.curve.is_file():
             self._draw(model)
-        program = program_of(config, dataset)
         return self._play(model, program, played)
 
     def _draw(self, model: str) -> None:
@@ -87,18 +87,14 @@ class StudyRun:
     def _play(self, model: str, program: OfflineProgram, played: list[Played]) -> list[Played]:
         """Play at each length that is not there yet, with what was learned."""
         config = program.config
-        state = load(self.folder.run(model), config, program)
-        play = jax.jit(program.play, static_argnums=2)
+        state = load(self.folder.run(model), program)
         done = {one.steps for one in played}
         stop = Stop()
         with listen(stop):
             for steps in config.play.lengths or (None,):
                 if steps in done:
                     continue
-                env = config.env if steps is None else config.env.with_horizon(steps)
-                # Episodes of their own at each length: who always turns one way would score the same at all of them.
-                outcome = jax.device_get(play(state, env.make()[1], config.play.episodes, steps or 0))
-                means = {name: np.asarray(values).mean(axis=1) for name, values in outcome.items()}
+                means = {name: values.mean(axis=1) for name, values in program.played(state, steps).items()}
                 played = played + [
                     Played(steps, seed, {name: float(value[seed]) for name, value in means.items()})
                     for seed in range(config.seeds)
@@ -129,17 +125,7 @@ def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:
         if len(dataset) >= wanted:
             return dataset
     say(f"collecting {wanted:,} episodes of {config.env.id} -> {folder}")
-    display = Display(wanted)
-    display.begin(0)
-
-    def report(kept: int, played: int) -> None:
-        del played
-        display.advance(kept, f"episodes {kept:,}")
-
-    try:
-        return datasets.collect(config.env, config.data.policy, wanted, folder, config.data.seed, report=report)
-    finally:
-        display.end()
+    return collect_showing(config.env, config.data.policy, wanted, folder, config.data.seed)[0]
 
 
 def check(config: OfflineConfig) -> None:

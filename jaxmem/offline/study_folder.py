@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import jaxmem
+from jaxmem.analysis.tables import write_csv
 from jaxmem.config import ConfigError
 from jaxmem.offline.options import OfflineConfig
-from jaxmem.training.folder import RunFolder, locked, write_atomically
+from jaxmem.training.folder import RunFolder, locked, read_json, write_atomically
 
 _RECORD = "study.json"
 _PLAYED = "played.csv"
@@ -95,14 +96,10 @@ class StudyFolder:
     def read_record(self) -> dict[str, Any]:
         """What study, preset and models it is of; raises `ConfigError` if it cannot be read."""
         path = self.path / _RECORD
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            if not all(isinstance(record[name], str) for name in ("study", "preset")) or not record["models"]:
-                raise ConfigError(f"{path} is not the record of a study")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, ConfigError):
-                raise
-            raise ConfigError(f"{path} cannot be read: {error}") from error
+        record = read_json(path)
+        kinds = {"study": str, "preset": str, "models": list}
+        if not isinstance(record, dict) or not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
+            raise ConfigError(f"{path} is not the record of a study")
         return record
 
     def configs(self) -> dict[str, OfflineConfig]:
@@ -119,11 +116,12 @@ class StudyFolder:
     def write_played(self, model: str, played: list[Played]) -> None:
         """Write how a model's episodes went."""
         names = list(played[0].outcome)
-        lines = [",".join(["steps", "seed", *names])]
-        for one in played:
-            steps = "" if one.steps is None else str(one.steps)
-            lines.append(",".join([steps, str(one.seed), *(f"{one.outcome[name]:.7g}" for name in names)]))
-        write_atomically(self.run(model).path / _PLAYED, "\n".join(lines) + "\n")
+        rows = [
+            ["" if one.steps is None else str(one.steps), str(one.seed)]
+            + [f"{one.outcome[name]:.7g}" for name in names]
+            for one in played
+        ]
+        write_csv(self.run(model).path / _PLAYED, ["steps", "seed", *names], rows)
 
     def read_played(self, model: str) -> list[Played]:
         """How a model's episodes went as far as they were played; nothing where none were."""

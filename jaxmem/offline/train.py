@@ -1,10 +1,8 @@
 """Fit sequence models: batches, and between them episodes that they play, logs, checkpoints."""
 
-import contextlib
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -15,13 +13,12 @@ from jaxmem.offline.batches import Batches
 from jaxmem.offline.learner import LearnState
 from jaxmem.offline.options import LearnOptions, OfflineConfig
 from jaxmem.offline.program import Compiled, OfflineProgram, compile_program
-from jaxmem.training.checkpoint import CheckpointError, Checkpoints
-from jaxmem.training.devices import device_name
+from jaxmem.training.checkpoint import Checkpoints, last_meta, restored
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.log import Board
 from jaxmem.training.progress import Display
+from jaxmem.training.recorder import Recorder, rows_so_far, tell_other_device
 from jaxmem.training.stop import Interrupted, Stop, listen
-from jaxmem.training.train import rows_so_far, tell_other_device
 
 # Compiled calls take this many batches at most, so that Ctrl-C is heard between them.
 _MOST_IN_A_CALL = 10
@@ -33,22 +30,14 @@ class _Session:
     """One process's share of a run, from its start or a checkpoint to a stop or the end."""
 
     config: OfflineConfig
-    folder: RunFolder
-    display: Display
     compiled: Compiled
+    recorder: Recorder
     batches: Batches
-    checkpoints: Checkpoints
-    board: Board
     state: LearnState
-    rows: list[Row]
     updates: int
     solved: int
-    # The moment at which the run would have begun, had it never been stopped.
-    began: float
     # What batches have shown since the last evaluation: loss and accuracy of all seeds, a pair for each call.
     shown: list[list[list[float]]]
-    _saved_at: float = field(default_factory=time.perf_counter)
-    _metrics_behind: bool = True
 
     @property
     def finished(self) -> bool:
@@ -57,19 +46,13 @@ class _Session:
 
     def go(self, stop: Stop) -> list[Row]:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
-        self.display.begin(self.updates)
-        with contextlib.ExitStack() as closing:
-            closing.callback(self.checkpoints.close)
-            closing.callback(self.board.close)
-            closing.callback(self.display.end)
+        with self.recorder.working(self.updates):
             while not self.finished and not stop.asked:
                 self._to_evaluation(stop)
             self._save()
-            if self._metrics_behind and self.rows:
-                self.folder.write_metrics(self.rows)
         if not self.finished:
             raise Interrupted
-        return self.rows
+        return self.recorder.rows
 
     def _to_evaluation(self, stop: Stop) -> None:
         learn = self.config.learn
@@ -79,53 +62,38 @@ class _Session:
             self.updates += self.compiled.calls
             self.shown.append([np.asarray(values).tolist() for values in learned])
             loss = float(np.mean(learned.loss))
-            self.display.advance(self.updates, f"updates {self.updates:,} | loss {loss:.4g}{self._last()}")
+            self._show(loss)
         if self.updates < end:
             return
         self._evaluate()
-        if time.perf_counter() - self._saved_at > learn.checkpoint_every:
-            self._attempt("checkpoint", self._save)
+        self.recorder.save_if_due(learn.checkpoint_every, self._save)
 
     def _evaluate(self) -> None:
-        outcome = self.compiled.play(self.state)
+        outcome = self.compiled.program.played(self.state)
         loss, accuracy = np.mean(self.shown, axis=0)
         self.shown = []
-        wall_s = time.perf_counter() - self.began
+        wall_s = self.recorder.wall_s
         rows = [
             {"seed": seed, "updates": self.updates, "epochs": self.batches.epoch, "wall_s": wall_s}
             | {"train/loss": float(loss[seed]), "train/accuracy": float(accuracy[seed])}
             | {f"eval/{name}": float(np.mean(values[seed])) for name, values in outcome.items()}
             for seed in range(self.config.seeds)
         ]
-        self.rows += rows
         bound = self.config.learn.stop_success
-        reached = bound is not None and all(row.get("eval/success", math.nan) >= bound for row in rows)
+        reached = bound is not None and all(row["eval/success"] >= bound for row in rows)
         self.solved = self.solved + 1 if reached else 0
-        self._attempt("TensorBoard events", lambda: self.board.write(rows))
-        self._metrics_behind = not self._attempt("metrics.csv", lambda: self._write_metrics(rows))
+        self.recorder.record(rows)
         if not np.isfinite(loss).all():
-            self.display.say("warning: learning has diverged, its loss is not finite")
-        text = f"updates {self.updates:,} | loss {loss.mean():.4g}{self._last()}"
-        self.display.advance(self.updates, text, force=True)
+            self.recorder.display.say("warning: learning has diverged, its loss is not finite")
+        self._show(float(loss.mean()), force=True)
 
-    def _attempt(self, what: str, action: Callable[[], None]) -> bool:
-        """Do something that the disk may refuse; what was learned is worth more than a record of it."""
-        try:
-            action()
-        except (OSError, CheckpointError) as error:
-            self.display.say(f"warning: {what} not written, training goes on: {error}")
-            return False
-        return True
-
-    def _write_metrics(self, rows: list[Row]) -> None:
-        if self._metrics_behind:
-            self.folder.write_metrics(self.rows)
-        else:
-            self.folder.append_metrics(rows)
+    def _show(self, loss: float, *, force: bool = False) -> None:
+        text = f"updates {self.updates:,} | loss {loss:.4g}{self._last()}"
+        self.recorder.display.advance(self.updates, text, force=force)
 
     def _last(self) -> str:
         """What the last evaluation said, over the seeds."""
-        rows = self.rows[-self.config.seeds :]
+        rows = self.recorder.rows[-self.config.seeds :]
         if not rows:
             return ""
         names = [name for name in rows[0] if name.startswith("eval/") and name != "eval/length"]
@@ -133,17 +101,9 @@ class _Session:
         return "".join(f" | {name} {value:.3f}" for name, value in means.items() if value == value)
 
     def _save(self) -> None:
-        meta = {
-            "updates": self.updates,
-            "wall_s": time.perf_counter() - self.began,
-            "solved": self.solved,
-            "rows": len(self.rows),
-            "shown": self.shown,
-            "batches": self.batches.state(),
-            "device": device_name(),
-        }
-        self._saved_at = time.perf_counter()
-        self.checkpoints.save(self.updates, self.state, meta)
+        batches = self.batches.state()
+        meta = {"updates": self.updates, "solved": self.solved, "shown": self.shown, "batches": batches}
+        self.recorder.save(self.updates, self.state, meta)
 
 
 def _is_finished(learn: LearnOptions, updates: int, solved: int) -> bool:
@@ -151,14 +111,18 @@ def _is_finished(learn: LearnOptions, updates: int, solved: int) -> bool:
 
 
 def train(
-    config: OfflineConfig, folder: RunFolder, dataset: datasets.Dataset, display: Display, stop: Stop | None = None
+    program: OfflineProgram,
+    folder: RunFolder,
+    dataset: datasets.Dataset,
+    display: Display,
+    stop: Stop | None = None,
 ) -> list[Row]:
     """Train in `folder` to the end, from its beginning or from the last checkpoint there.
 
     A run that was stopped ends in the same bits as one that was not, on the same machine.
 
     Args:
-        config: what is trained.
+        program: what is trained.
         folder: the run's folder, which has its configuration.
         dataset: what is learned from.
         display: what a person sees.
@@ -168,12 +132,12 @@ def train(
         The rows of its metrics, one an evaluation and seed.
 
     Raises:
-        ConfigError: for a configuration that does not fit together, or a damaged checkpoint.
+        ConfigError: for a damaged checkpoint.
         Interrupted: after a stop that was asked for; what was learned is saved.
         OSError: if the folder can no longer be written.
     """
     began = time.perf_counter()
-    program = program_of(config, dataset)
+    config = program.config
     checkpoints = Checkpoints(folder.checkpoints, config.learn.keep)
     batches = Batches(config, dataset, program.window)
     compiled = _compile(program, display)
@@ -193,22 +157,13 @@ def train(
     board = Board(folder.path, config.seeds, {row["seed"]: row[COUNTER] for row in rows} if steps else None, COUNTER)
     stop = stop or Stop()
     with listen(stop):
-        session = _Session(
-            config, folder, display, compiled, batches, checkpoints, board, state, rows, updates, solved, began, shown
-        )
-        return session.go(stop)
+        recorder = Recorder(folder, display, checkpoints, board, rows, began)
+        return _Session(config, compiled, recorder, batches, state, updates, solved, shown).go(stop)
 
 
 def is_finished(folder: RunFolder, config: OfflineConfig) -> bool:
     """Whether a run has come to its end, as its last checkpoint knows; `CheckpointError` if that is damaged."""
-    if not folder.checkpoints.is_dir():
-        return False
-    checkpoints = Checkpoints(folder.checkpoints, keep=None)
-    try:
-        steps = checkpoints.steps()
-        meta = checkpoints.meta(steps[-1]) if steps else None
-    finally:
-        checkpoints.close()
+    meta = last_meta(folder.checkpoints)
     return meta is not None and _is_finished(config.learn, meta["updates"], meta["solved"])
 
 
@@ -217,18 +172,14 @@ def program_of(config: OfflineConfig, dataset: datasets.Dataset) -> OfflineProgr
     return OfflineProgram(config, dataset.meta.metrics["return"]["max"])
 
 
-def load(folder: RunFolder, config: OfflineConfig, program: OfflineProgram) -> LearnState:
+def load(folder: RunFolder, program: OfflineProgram) -> LearnState:
     """What a run has learned, from its last checkpoint.
 
     Raises:
         CheckpointError: if there is none, or it cannot be used.
     """
-    checkpoints = Checkpoints(folder.checkpoints, keep=None)
-    try:
-        template = jax.eval_shape(program.init, jax.random.key(config.seed))
-        return checkpoints.restore(template, checkpoints.choose("latest"))[0]
-    finally:
-        checkpoints.close()
+    template = jax.eval_shape(program.init, jax.random.key(program.config.seed))
+    return restored(folder.checkpoints, "latest", template)[0]
 
 
 def _compile(program: OfflineProgram, display: Display) -> Compiled:

@@ -10,7 +10,7 @@ from typing import Any
 import jaxmem
 from jaxmem.config import ConfigError, describe, flat
 from jaxmem.experiment import Choice
-from jaxmem.training.folder import LOCK, RunFolder, locked, write_atomically
+from jaxmem.training.folder import LOCK, RunFolder, locked, read_json, write_atomically
 
 _RECORD = "sweep.json"
 
@@ -125,13 +125,11 @@ class SweepFolder:
                     )
 
     def _read(self) -> dict[str, Any]:
+        record = read_json(self.record_file)
         try:
-            record = json.loads(self.record_file.read_text(encoding="utf-8"))
             if not (isinstance(record["asked"], dict) and all(isinstance(c["folder"], str) for c in record["cells"])):
                 raise ConfigError(f"{self.record_file} is not the record of a sweep")
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, ConfigError):
-                raise
+        except (KeyError, TypeError) as error:
             raise ConfigError(f"{self.record_file} cannot be read: {error}") from error
         return record
 

@@ -5,6 +5,7 @@ arrays it holds a digest of each one and their shapes: files that were cut short
 recognised before anything is computed from them.
 """
 
+import contextlib
 import hashlib
 import logging
 from pathlib import Path
@@ -135,6 +136,30 @@ class Checkpoints:
     def close(self) -> None:
         """Release Orbax's threads."""
         self._manager.close()
+
+
+def last_meta(folder: Path) -> dict[str, Any] | None:
+    """What the last checkpoint in a folder got as `meta`; None where there is none.
+
+    Raises:
+        CheckpointError: if it is damaged.
+    """
+    if not folder.is_dir():
+        return None
+    with contextlib.closing(Checkpoints(folder, keep=None)) as checkpoints:
+        steps = checkpoints.steps()
+        return checkpoints.meta(steps[-1]) if steps else None
+
+
+def restored(folder: Path, which: str, template: Any) -> tuple[Any, int]:
+    """What checkpoint `which` in a folder holds, shaped as `template`, and its number; see `Checkpoints.choose`.
+
+    Raises:
+        CheckpointError: if there is no such checkpoint, or it cannot be used.
+    """
+    with contextlib.closing(Checkpoints(folder, keep=None)) as checkpoints:
+        step = checkpoints.choose(which)
+        return checkpoints.restore(template, step)[0], step
 
 
 def _damaged(where: Path, reason: str) -> CheckpointError:

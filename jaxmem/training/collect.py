@@ -13,7 +13,7 @@ from jaxmem.exploration import DeviationOptions, Deviations
 from jaxmem.networks import Inputs
 from jaxmem.replay import Episodes
 from jaxmem.training.state import BESIDE, Run
-from jaxmem.training.task import Task, keep
+from jaxmem.training.task import Task
 
 Mode = Literal["random", "explore", "greedy"]
 Outcome = dict[str, jax.Array]
@@ -84,15 +84,10 @@ def collect(
             memory, decision = agent.act(state, memory, inputs, start, act_key, done, explore=mode == "explore")
             action, log_prob = decision
         action, log_prob, deviated = deviations.apply(plan, t, action, log_prob, deviate_key)
-        obs, next_state, reward, terminated, truncated, said = task.step(env_key, env_state, action)
-        obs = keep(alive, obs, inputs.obs)
-        env_state = keep(alive, next_state, env_state)
-        reward = jnp.where(alive, reward, 0)
-        ended = alive & (terminated | truncated)
-        inputs = Inputs(obs, action, reward)
-        said = jax.tree.map(lambda value: jnp.where(ended, value, 0), said)
-        outputs = (obs, action, log_prob, deviated, reward, alive, ended & terminated, said)
-        return (env_state, inputs, memory, alive & ~ended), outputs
+        stepped = task.step_alive(env_key, env_state, inputs.obs, action, alive)
+        inputs = Inputs(stepped.obs, action, stepped.reward)
+        outputs = (stepped.obs, action, log_prob, deviated, stepped.reward, alive, stepped.terminated, stepped.said)
+        return (stepped.state, inputs, memory, alive & ~stepped.ended), outputs
 
     def step_or_wait(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:
         def wait(carry: tuple, inputs_t: tuple[jax.Array, jax.Array]) -> tuple[tuple, tuple]:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmem.config import ConfigError
-from jaxmem.training.checkpoint import Checkpoints
+from jaxmem.training.checkpoint import restored
 from jaxmem.training.collect import Mode
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
@@ -22,13 +22,7 @@ def load_run(folder: RunFolder, checkpoint: str = "latest") -> tuple[Program, Ru
         CheckpointError: if there is no such checkpoint, or it cannot be used.
     """
     program = Program(folder.read_config())
-    checkpoints = Checkpoints(folder.checkpoints, keep=None)
-    try:
-        step = checkpoints.choose(checkpoint)
-        template = jax.eval_shape(program.init, jax.random.key(0))
-        run, _ = checkpoints.restore(template, step)
-    finally:
-        checkpoints.close()
+    run, step = restored(folder.checkpoints, checkpoint, jax.eval_shape(program.init, jax.random.key(0)))
     return program, run, step
 
 

@@ -95,10 +95,7 @@ class RunFolder:
 
     def read_record(self) -> dict[str, Any]:
         """What `config.json` holds: jaxmem's version, experiment, preset and config as JSON values."""
-        try:
-            record = json.loads(self.config_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ConfigError(f"{self.config_file} cannot be read: {error}") from error
+        record = read_json(self.config_file)
         if not isinstance(record, dict) or not isinstance(record.get("config"), dict):
             raise ConfigError(f"{self.config_file} is not the configuration of a run")
         return record
@@ -161,6 +158,14 @@ class RunFolder:
             file.write("".join(_line(row) for row in rows))
             file.flush()
             os.fsync(file.fileno())
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds; raises `ConfigError` if it cannot be read."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from jaxmem.training.decision import decisive_chance
 from jaxmem.training.off_policy import OffPolicy
 from jaxmem.training.on_policy import OnPolicy
 from jaxmem.training.options import RunConfig
+from jaxmem.training.seeds import over_seeds
 from jaxmem.training.state import Metrics, Run, update_metrics
 from jaxmem.training.task import Task
 
@@ -131,15 +132,7 @@ class Program:
         return replace(run, window=jax.tree.map(jnp.zeros_like, run.window))
 
     def _over_seeds(self, function: Callable) -> Callable:
-        if self.config.seeds > 1:
-            return jax.vmap(function)
-
-        # A batch axis of one would turn every matrix product into a batched one, which CPUs run more slowly.
-        def one_seed(argument: Any) -> Any:
-            first = jax.tree.map(lambda leaf: leaf[0], argument)
-            return jax.tree.map(lambda leaf: leaf[None], function(first))
-
-        return one_seed
+        return over_seeds(function, self.config.seeds)
 
     def _init(self, key: jax.Array) -> Run:
         agent_key, collect_key, run_key, eval_key = jax.random.split(key, 4)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from jaxmem import agents, cores, envs
 from jaxmem.agents import AgentOptions
-from jaxmem.config import Config, ConfigError, integer, number, replace
+from jaxmem.config import Config, ConfigError, integer, number, replace, tuples
 from jaxmem.cores import CoreOptions
 from jaxmem.envs import EnvOptions
 from jaxmem.exploration import DeviationOptions
@@ -179,7 +179,7 @@ class RunConfig(Config):
                     )
             data = dict(data)
             env, core, agent = dict(data.pop("env")), dict(data.pop("core")), dict(data.pop("agent"))
-            network = replace(NetworkOptions(), **_tuples(data.pop("network")))
+            network = replace(NetworkOptions(), **tuples(data.pop("network")))
             loop = replace(LoopOptions(), **data.pop("loop"))
             # Runs that were written before there was such a field have none of it.
             deviation = replace(DeviationOptions(), **data.pop("deviation", {}))
@@ -187,9 +187,9 @@ class RunConfig(Config):
             auxiliary = replace(AuxiliaryOptions(), **data.pop("auxiliary", {}))
             redistribution = replace(RedistributionOptions(), **data.pop("redistribution", {}))
             return RunConfig(
-                env=envs.options(env.pop("id"), **_tuples(env)),
-                core=cores.options(core.pop("name"), **_tuples(core)),
-                agent=agents.options(agent.pop("name"), **_tuples(agent)),
+                env=envs.options(env.pop("id"), **tuples(env)),
+                core=cores.options(core.pop("name"), **tuples(core)),
+                agent=agents.options(agent.pop("name"), **tuples(agent)),
                 network=network,
                 loop=loop,
                 deviation=deviation,
@@ -225,7 +225,3 @@ class RunConfig(Config):
                 f"loop.episodes is {loop.episodes}: with {each} steps each a run has at most "
                 f"{_MAX_STEPS // each} of them"
             )
-
-
-def _tuples(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

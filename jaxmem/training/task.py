@@ -31,6 +31,11 @@ class Stepped(NamedTuple):
     truncated: jax.Array
     said: dict[str, jax.Array]
 
+    @property
+    def ended(self) -> jax.Array:
+        """Bool [B], whether the episode ended with this step."""
+        return self.terminated | self.truncated
+
 
 class Task(NamedTuple):
     """An environment with its parameters and what follows from them.
@@ -92,6 +97,23 @@ class Task(NamedTuple):
             return Stepped(obs, state, reward, jnp.asarray(terminated, bool), jnp.asarray(truncated, bool), said)
 
         return jax.vmap(row)(jax.random.split(key, action.shape[0]), state, action)
+
+    def step_alive(self, key: jax.Array, state: Any, obs: jax.Array, action: jax.Array, alive: jax.Array) -> Stepped:
+        """`step` of the rows that are `alive`, bool [B]; the others wait where they are, end no more and pay nothing.
+
+        What is said of a row's episode is 0 but for the step that ends it, so that its sum over time is what was said.
+        """
+        stepped = self.step(key, state, action)
+        terminated, truncated = alive & stepped.terminated, alive & stepped.truncated
+        ended = terminated | truncated
+        return Stepped(
+            obs=keep(alive, stepped.obs, obs),
+            state=keep(alive, stepped.state, state),
+            reward=jnp.where(alive, stepped.reward, 0),
+            terminated=terminated,
+            truncated=truncated,
+            said=jax.tree.map(lambda value: jnp.where(ended, value, 0), stepped.said),
+        )
 
     def random_actions(self, key: jax.Array, rows: int) -> Decision:
         """Actions drawn evenly from all there are, with their log-probabilities, or log-densities: [B]."""

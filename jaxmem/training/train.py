@@ -1,9 +1,7 @@
 """Train: run chunks, and between them evaluate, log, draw and save."""
 
-import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import numpy as np
@@ -11,14 +9,15 @@ import numpy as np
 from jaxmem.config import ConfigError
 from jaxmem.networks import parameter_count
 from jaxmem.replay import nbytes
-from jaxmem.training.checkpoint import CheckpointError, Checkpoints
+from jaxmem.training.checkpoint import Checkpoints, last_meta
 from jaxmem.training.compiled import Compiled, compile_program
-from jaxmem.training.devices import device_name, place
+from jaxmem.training.devices import place
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.log import Board, rows_of, summary
 from jaxmem.training.loop import Program
 from jaxmem.training.options import LoopOptions, RunConfig
 from jaxmem.training.progress import Display
+from jaxmem.training.recorder import Recorder, rows_so_far, tell_other_device
 from jaxmem.training.state import Run
 from jaxmem.training.stop import Interrupted, Stop, listen
 
@@ -31,19 +30,11 @@ class _Session:
     """One process's share of a run, from its start or a checkpoint to a stop or the end."""
 
     config: RunConfig
-    folder: RunFolder
-    display: Display
     compiled: Compiled
-    checkpoints: Checkpoints
-    board: Board
+    recorder: Recorder
     run: Run
-    rows: list[Row]
     iteration: int
     solved: int
-    # The moment at which the run would have begun, had it never been stopped.
-    began: float
-    _metrics_behind: bool = True
-    _saved_at: float = field(default_factory=time.perf_counter)
     _iteration_seconds: float = 0.0
     _diverged: bool = False
     _first_steps: float = 0.0
@@ -57,34 +48,19 @@ class _Session:
     def go(self, stop: Stop) -> list[Row]:
         """Train to the end and return all rows; asked to stop before, save and raise `Interrupted`."""
         self._first_steps, self._first_time = self._env_steps(), time.perf_counter()
-        self.display.begin(self.iteration)
-        with contextlib.ExitStack() as closing:
-            closing.callback(self.checkpoints.close)
-            closing.callback(self.board.close)
-            closing.callback(self.display.end)
-            if not self.rows:
+        recorder = self.recorder
+        with recorder.working(self.iteration):
+            if not recorder.rows:
                 self._evaluate()
             while not self.finished and not stop.asked:
                 self._chunk()
                 if self._evaluation_due():
                     self._evaluate()
-                    if time.perf_counter() - self._saved_at > self.config.loop.checkpoint_every:
-                        self._attempt("checkpoint", self._save)
+                    recorder.save_if_due(self.config.loop.checkpoint_every, self._save)
             self._save()
-            if self._metrics_behind:
-                self.folder.write_metrics(self.rows)
         if not self.finished:
             raise Interrupted
-        return self.rows
-
-    def _attempt(self, what: str, action: Callable[[], None]) -> bool:
-        """Do something that the disk may refuse; what was learned is worth more than a record of it."""
-        try:
-            action()
-        except (OSError, CheckpointError) as error:
-            self.display.say(f"warning: {what} not written, training goes on: {error}")
-            return False
-        return True
+        return recorder.rows
 
     def _evaluation_due(self) -> bool:
         loop = self.config.loop
@@ -99,17 +75,15 @@ class _Session:
         self.run = self.compiled.iterate(self.run, count)
         self._iteration_seconds = (time.perf_counter() - began) / count
         self.iteration += count
-        self.display.advance(self.iteration, self._text())
+        self.recorder.display.advance(self.iteration, self._text())
 
     def _evaluate(self) -> None:
-        rows = rows_of(self.run, self.compiled.report(self.run), time.perf_counter() - self.began)
+        rows = rows_of(self.run, self.compiled.report(self.run), self.recorder.wall_s)
         self._tell_divergence(rows)
-        self.rows += rows
         self.run = self.compiled.clear_window(self.run)
         self.solved = self.solved + 1 if self.config.loop.is_solved(rows) else 0
-        self._attempt("TensorBoard events", lambda: self.board.write(rows))
-        self._metrics_behind = not self._attempt("metrics.csv", lambda: self._write_metrics(rows))
-        self.display.advance(self.iteration, self._text(), force=self.finished)
+        self.recorder.record(rows)
+        self.recorder.display.advance(self.iteration, self._text(), force=self.finished)
 
     def _tell_divergence(self, rows: list[Row]) -> None:
         """Say once that what updates report is not finite: an empty cell would look like no update at all."""
@@ -118,32 +92,17 @@ class _Session:
         seeds = [row["seed"] for row in rows if updated[row["seed"]] and not np.isfinite([row[n] for n in names]).all()]
         if seeds and not self._diverged:
             self._diverged = True
-            self.display.say(f"warning: learning has diverged, its losses are not finite: seeds {seeds}")
-
-    def _write_metrics(self, rows: list[Row]) -> None:
-        # Whole where there is no sound beginning to add to: at first, after a resume, after a failure.
-        if self._metrics_behind:
-            self.folder.write_metrics(self.rows)
-        else:
-            self.folder.append_metrics(rows)
+            self.recorder.display.say(f"warning: learning has diverged, its losses are not finite: seeds {seeds}")
 
     def _env_steps(self) -> float:
         return float(np.sum(np.asarray(self.run.env_steps), dtype=np.float64))
 
     def _text(self) -> str:
         seconds = time.perf_counter() - self._first_time
-        return summary(self.rows[-self.config.seeds :], (self._env_steps() - self._first_steps) / seconds)
+        return summary(self.recorder.rows[-self.config.seeds :], (self._env_steps() - self._first_steps) / seconds)
 
     def _save(self) -> None:
-        meta = {
-            "iteration": self.iteration,
-            "wall_s": time.perf_counter() - self.began,
-            "solved": self.solved,
-            "rows": len(self.rows),
-            "device": device_name(),
-        }
-        self._saved_at = time.perf_counter()
-        self.checkpoints.save(self.iteration, self.run, meta)
+        self.recorder.save(self.iteration, self.run, {"iteration": self.iteration, "solved": self.solved})
 
 
 def _is_finished(loop: LoopOptions, iteration: int, solved: int) -> bool:
@@ -168,8 +127,8 @@ def start(config: RunConfig, folder: RunFolder, display: Display, stop: Stop | N
     stop = stop or Stop()
     with listen(stop):
         run = compiled.init(jax.random.key(config.seed))
-        session = _Session(config, folder, display, compiled, checkpoints, board, run, [], 0, 0, began)
-        return session.go(stop)
+        recorder = Recorder(folder, display, checkpoints, board, [], began)
+        return _Session(config, compiled, recorder, run, iteration=0, solved=0).go(stop)
 
 
 def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop: Stop | None = None) -> list[Row]:
@@ -191,30 +150,16 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop
     compiled = _compile(config, display, resume=True)
     run, meta = checkpoints.restore(compiled.template, step)
     rows = rows_so_far(folder, display, meta["rows"])
-    if meta["device"] != device_name():
-        display.say(
-            f"note: it was written on {meta['device']}, this is {device_name()}: the bits may differ from here on"
-        )
+    tell_other_device(meta["device"], display)
     if checkpoints.steps()[-1] > step:
         display.say(f"the checkpoints after {step} are dropped")
         checkpoints.forget_after(step)
     board = Board(folder.path, config.seeds, {row["seed"]: row["env_steps"] for row in rows})
     stop = stop or Stop()
     with listen(stop):
-        session = _Session(
-            config,
-            folder,
-            display,
-            compiled,
-            checkpoints,
-            board,
-            place(run, compiled.sharding),
-            rows,
-            meta["iteration"],
-            meta["solved"],
-            began - meta["wall_s"],
-        )
-        return session.go(stop)
+        recorder = Recorder(folder, display, checkpoints, board, rows, began - meta["wall_s"])
+        run = place(run, compiled.sharding)
+        return _Session(config, compiled, recorder, run, meta["iteration"], meta["solved"]).go(stop)
 
 
 def finished_rows(folder: RunFolder) -> list[Row] | None:
@@ -223,38 +168,12 @@ def finished_rows(folder: RunFolder) -> list[Row] | None:
     Raises:
         ConfigError: if the checkpoint is damaged, or rows are lost.
     """
-    if not folder.checkpoints.is_dir():
-        return None
-    checkpoints = Checkpoints(folder.checkpoints, keep=None)
-    try:
-        steps = checkpoints.steps()
-        meta = checkpoints.meta(steps[-1]) if steps else None
-    finally:
-        checkpoints.close()
+    meta = last_meta(folder.checkpoints)
     if meta is None or not _is_finished(folder.read_loop(), meta["iteration"], meta["solved"]):
         return None
     rows = folder.read_metrics()[: meta["rows"]]
     if len(rows) < meta["rows"]:
         raise ConfigError(f"{folder.metrics_file} has lost {meta['rows'] - len(rows)} of its {meta['rows']} rows")
-    return rows
-
-
-def tell_other_device(device: str, display: Display) -> None:
-    """Say so if a run that goes on was written on another kind of device than this."""
-    here = device_name()
-    if device != here:
-        display.say(f"note: it was written on {device}, this is {here}: the bits may differ from here on")
-
-
-def rows_so_far(folder: RunFolder, display: Display, count: int) -> list[Row]:
-    """The rows that a checkpoint knows of; a loss is told, since it does not stop the run from going on."""
-    try:
-        rows = folder.read_metrics()[:count]
-    except ConfigError as error:
-        display.say(f"warning: {error}")
-        rows = []
-    if len(rows) < count:
-        display.say(f"warning: {folder.metrics_file} has lost {count - len(rows)} of the {count} rows so far")
     return rows
 
 

@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from support import shared_offline_programs
 
 from jaxmem.cli.main import main
 from jaxmem.offline import study as offline_study
 from jaxmem.offline import train as training
-from jaxmem.offline.program import compile_program
 from jaxmem.training.stop import Interrupted
 
 DATA = Path(__file__).parent.parent / "data"
@@ -18,16 +18,7 @@ STUDY = f"{DATA / 'small_study.py'}:small"
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
-    found = {}
-
-    def quickly(program, calls):
-        key = (str(program.config.to_json()), calls)
-        if key not in found:
-            found[key] = compile_program(program, calls)
-        return found[key]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "compile_program", quickly)
+    with shared_offline_programs():
         yield
 
 

@@ -5,13 +5,14 @@ import json
 import numpy as np
 import pytest
 from offline_cases import small
+from support import assert_same_bits, shared_offline_programs
 
 from jaxmem import datasets
 from jaxmem.config import ConfigError
 from jaxmem.offline import train as training
 from jaxmem.offline.batches import dataset_folder
 from jaxmem.offline.options import DataOptions, LearnOptions, OfflineConfig, SequenceOptions
-from jaxmem.offline.program import OfflineProgram, compile_program, window_of
+from jaxmem.offline.program import OfflineProgram, window_of
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
 from jaxmem.training.stop import Interrupted, Stop
@@ -28,15 +29,7 @@ def dataset(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
-    found = {}
-
-    def quickly(program, calls):
-        if calls not in found:
-            found[calls] = compile_program(program, calls)
-        return found[calls]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(training, "compile_program", quickly)
+    with shared_offline_programs():
         yield
 
 
@@ -44,7 +37,7 @@ def run(path, dataset, stop=None):
     folder = RunFolder(path)
     if not folder.config_file.exists():
         folder = RunFolder.create(path, "small", "best", CONFIG)
-    return training.train(CONFIG, folder, dataset, Display(CONFIG.learn.updates), stop)
+    return training.train(training.program_of(CONFIG, dataset), folder, dataset, Display(CONFIG.learn.updates), stop)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +47,7 @@ def whole(tmp_path_factory, dataset):
 
 
 def learned(path, dataset):
-    return training.load(RunFolder(path), CONFIG, training.program_of(CONFIG, dataset))
+    return training.load(RunFolder(path), training.program_of(CONFIG, dataset))
 
 
 def without_time(rows):
@@ -91,8 +84,6 @@ def test_rows_tell_how_it_went(whole):
 # How often it is looked at before a call, and before each evaluation: after 6 batches, 12 and 18.
 @pytest.mark.parametrize(("looks", "updates"), [(2, 6), (3, 12), (5, 18)])
 def test_stopped_anywhere_and_gone_on_with_it_ends_in_the_same_bits(tmp_path, dataset, whole, looks, updates):
-    from support import assert_same_bits
-
     with pytest.raises(Interrupted):
         run(tmp_path / "run", dataset, StopAfter(looks))
     assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir() if path.is_dir()] == [str(updates)]

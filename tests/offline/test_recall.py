@@ -135,7 +135,7 @@ def test_the_probe_finds_a_planted_cue_and_nothing_in_noise():
 
 def test_attention_is_that_of_the_steps_that_were_seen(program, recaller, params):
     recall = recaller.play(params, KEY)
-    looks = looks_of(program, params, recall, recaller.segment, STEPS)
+    looks = looks_of(recaller, params, recall)
     layers, heads, tokens, rows = looks.write.shape
     assert (layers, heads, tokens, rows) == (2, 1, 2, 7)
     np.testing.assert_allclose(looks.write.sum(-1), 1, rtol=1e-5)
