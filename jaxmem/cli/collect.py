@@ -64,6 +64,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="the dataset (default: one in runs/datasets)")
     parser.add_argument("--seed", type=natural, default=0, help="randomness of the episodes (default: 0)")
+    parser.add_argument("--noise", type=float, default=0.0, help="the share of actions drawn uniformly instead (0)")
     parser.add_argument("--keep", choices=("success",), help="keep only episodes that succeeded")
     parser.add_argument("--rows", type=count, help="episodes played side by side (default: by their size)")
     parser.add_argument("--shard-size", type=count, help="trajectories of a file (default: about 64 MiB, up to 4096)")
@@ -113,7 +114,7 @@ def _collect(env_id: str | None, options: argparse.Namespace, fields: list[str])
     if options.episodes is None:
         raise ConfigError("no number of episodes given: allowed is --episodes N")
     folder = options.out or _default_folder(env, options)
-    chosen = {"rows": options.rows, "shard_size": options.shard_size, "keep": options.keep}
+    chosen = {"noise": options.noise, "rows": options.rows, "shard_size": options.shard_size, "keep": options.keep}
     try:
         dataset, before = collect_showing(env, policy, options.episodes, folder, options.seed, **chosen)
     except KeyboardInterrupt:
@@ -153,7 +154,7 @@ def _environment(env_id: str | None, policy: "str | RunPolicy", fields: list[str
 def _default_folder(env: envs.EnvOptions, options: argparse.Namespace) -> Path:
     """A folder that the same command finds again, whatever number of episodes it asks for."""
     asked = [asdict(env), options.policy, options.seed, options.keep, options.rows, options.shard_size]
-    asked += [options.explore, options.checkpoint, options.only]
+    asked += [options.explore, options.checkpoint, options.only, options.noise]
     digest = hashlib.blake2b(json.dumps(asked).encode(), digest_size=4).hexdigest()
     name = f"{env.id}-{Path(options.policy).name}-{digest}".replace("/", "_")
     return Path("runs") / "datasets" / name

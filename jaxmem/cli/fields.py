@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 import re
-from typing import Any
+from typing import Any, get_origin
 
 from jaxmem.config import Config, ConfigError, lookup
 
@@ -28,11 +28,16 @@ def check_fields(config: Config, arguments: list[str]) -> None:
 
 
 def spell_none(config: Config, arguments: list[str]) -> list[str]:
-    """The words with Python's spelling of none, which tyro wants, but for fields of text, to which it is a word."""
+    """The words with Python's spelling of none, which tyro wants, but for fields of text, to which it is a word.
+
+    Of lists, for which tyro wants nothing at all, none is the empty one.
+    """
     known, spelt, kind = _fields(config), [], None
     for word in arguments:
         if word.startswith("--"):
             kind = known.get(word[2:].partition("=")[0].replace("-", "_"))
+        if word == "none" and get_origin(kind) is tuple:
+            continue
         if kind is not str:
             word = "None" if word == "none" else re.sub(r"=none$", "=None", word)
         spelt.append(word)

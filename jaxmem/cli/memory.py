@@ -6,13 +6,14 @@ import jax
 
 from jaxmem.cli.arguments import Parser, count, natural
 from jaxmem.cli.configure import prepare_process
-from jaxmem.cli.study import DATASETS
+from jaxmem.cli.study import DATASETS, runs_of
 from jaxmem.config import ConfigError
 from jaxmem.offline.memory_report import memory_report, write_report
 from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.program import OfflineProgram
 from jaxmem.offline.recall import Recaller
 from jaxmem.offline.study import dataset_of
+from jaxmem.offline.study_folder import StudyFolder
 from jaxmem.offline.train import load, program_of
 from jaxmem.training.folder import RunFolder
 
@@ -31,18 +32,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=natural, default=0, help="randomness of the episodes (default: 0)")
     options = parser.parse_args(arguments)
     folder = RunFolder.open(options.model)
+    study_path = options.model.resolve().parent
+    if not StudyFolder.is_study(study_path):
+        raise ConfigError(f"{options.model} is in no study's folder: allowed is RUNS/STUDY/ID/MODEL")
     config = OfflineConfig.from_json(folder.read_record()["config"])
     prepare_process()
-    # runs/STUDY/ID/MODEL, with datasets beside the studies.
-    parents = options.model.resolve().parents
-    if len(parents) < 3:
-        raise ConfigError(f"{options.model} is in no study's folder: allowed is RUNS/STUDY/ID/MODEL")
     # Refuse before anything is collected or played, for which it does not matter what return is asked for.
     unasked = OfflineProgram(config, 0.0)
     lengths = options.steps or sorted({unasked.task.horizon, 480})
     for steps in lengths:
         Recaller(unasked, steps, options.episodes)
-    program = program_of(config, dataset_of(config, parents[2] / DATASETS, print))
+    program = program_of(config, dataset_of(config, runs_of(study_path) / DATASETS, print))
     state = load(folder, program)
     reports = []
     for steps in lengths:

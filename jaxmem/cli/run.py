@@ -9,11 +9,13 @@ from pathlib import Path
 from jaxmem import experiment, study
 from jaxmem.cli.arguments import Parser, add_file_option, load_file, split_name
 from jaxmem.cli.configure import FIELDS, add_choices, check_id, configure, draw_run, prepare_process, warn_of_discount
-from jaxmem.config import ConfigError
+from jaxmem.config import ConfigError, lookup
 from jaxmem.offline.study_folder import StudyFolder
 from jaxmem.training.folder import Row, RunFolder
 from jaxmem.training.progress import Display, duration
 from jaxmem.training.train import Interrupted, resume, start
+
+_WHERE = "`jaxmem list` and `jaxmem list studies` show them all"
 
 
 def main(arguments: list[str]) -> int:
@@ -29,7 +31,9 @@ def main(arguments: list[str]) -> int:
     options, fields = parser.parse_known_args(rest)
     if options.resume is None:
         if name is None:
-            raise ConfigError("no experiment given: `jaxmem list` shows them all")
+            raise ConfigError(f"no experiment given: {_WHERE}")
+        if experiment.file_and_name(name) is None:
+            lookup(experiment.shipped() | study.shipped(), name, "experiment or study", _WHERE)
         return _start(name, options, fields + ["--help"] * asks_help)
     beside = [
         item for item in (name, options.preset, options.core, options.agent, options.id, *fields) if item is not None
@@ -50,9 +54,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _parser() -> Parser:
-    parser = Parser("run", "Train an experiment, or resume a run.")
-    parser.usage = "jaxmem run EXPERIMENT [options] [fields] | jaxmem run --resume FOLDER [--checkpoint N]"
-    parser.epilog = FIELDS
+    parser = Parser("run", "Train an experiment or the models of a study, or go on with what was stopped.")
+    parser.usage = "jaxmem run EXPERIMENT|STUDY [options] [fields] | jaxmem run --resume FOLDER [--checkpoint N]"
+    parser.epilog = f"{FIELDS} Studies have options of their own: `jaxmem run STUDY --help`."
     add_choices(parser, several=False)
     parser.add_argument("--id", help="name of the run's folder (default: time, preset and core)")
     parser.add_argument("--resume", type=Path, metavar="FOLDER", help="go on with the run in this folder")

@@ -52,7 +52,12 @@ def resume(path: Path, file: Path | None = None) -> int:
     record = folder.read_record()
     known = study.shipped() if file is None else study.from_file(file)
     print(f"resuming {path}")
-    return _go(folder, known.get(record["study"]), folder.configs(), path.resolve().parent.parent, file)
+    return _go(folder, known.get(record["study"]), folder.configs(), runs_of(path), file)
+
+
+def runs_of(study_path: Path) -> Path:
+    """Where all studies are, and datasets beside them, of a study's folder RUNS/STUDY/ID."""
+    return study_path.resolve().parent.parent
 
 
 def _parser() -> Parser:

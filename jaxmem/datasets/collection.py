@@ -8,7 +8,7 @@ from jaxmem import envs
 from jaxmem.config import ConfigError, describe
 from jaxmem.datasets.dataset import Dataset
 from jaxmem.datasets.manifest import MANIFEST, DatasetError, Meta, Source
-from jaxmem.datasets.players import Player, RunPolicy, scripted
+from jaxmem.datasets.players import Player, RunPolicy, noisy, scripted
 from jaxmem.datasets.rows import Rows, trajectory_bytes
 from jaxmem.datasets.writer import Writer
 from jaxmem.training.task import Task
@@ -29,6 +29,7 @@ def collect(
     folder: Path | str,
     seed: int = 0,
     *,
+    noise: float = 0.0,
     rows: int | None = None,
     shard_size: int | None = None,
     keep: str | None = None,
@@ -45,6 +46,7 @@ def collect(
         episodes: trajectories that the dataset has in the end.
         folder: where it is, or is made.
         seed: randomness of the episodes.
+        noise: the share of actions that are drawn uniformly instead; those are what the dataset holds.
         rows: episodes side by side; None for those of the folder, or else as many as 256 MiB hold, at most 256 (64
             that an agent plays).
         shard_size: trajectories of a shard; None for those of the folder, or else about 64 MiB, at most 4096.
@@ -60,6 +62,8 @@ def collect(
     """
     _check("episodes", episodes, 1)
     _check("seed", seed, 0)
+    if not 0 <= noise <= 1:
+        raise ConfigError(f"noise is {describe(noise)}: allowed is a number from 0 to 1")
     for name, value in (("rows", rows), ("shard_size", shard_size)):
         if value is not None:
             _check(name, value, 1)
@@ -69,6 +73,8 @@ def collect(
     if keep is not None and keep not in task.reports:
         raise ConfigError(f"keep is {describe(keep)}: {env.id} reports no {keep}")
     player = scripted(task, policy) if isinstance(policy, str) else policy.player(task, env)
+    if noise:
+        player = noisy(player, task.actions, noise)
     folder = Path(folder)
     source = _source(folder, env, task, player, seed, rows, keep, shard_size)
     with Writer(folder, source) as writer:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxmem import envs
 from jaxmem.config import ConfigError
 from jaxmem.networks import Inputs
+from jaxmem.networks.inputs import Actions
 from jaxmem.training.evaluate import load_run, take_seed
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.task import Task
@@ -119,6 +120,32 @@ def scripted(task: Task, name: str) -> Player:
         return memory, action.astype(jnp.int32)
 
     return Player({"name": name}, _SCRIPT_ROWS, (), begin, act)
+
+
+def noisy(player: Player, actions: Actions, noise: float) -> Player:
+    """A player of whose actions a share is drawn uniformly in its stead.
+
+    Who imitates it sees how it finds back from where it would never have gone (Laskey et al. 2017, arXiv:1703.09327).
+
+    Args:
+        player: who plays.
+        actions: those of the task.
+        noise: the share, from 0 to 1.
+    """
+
+    def act(
+        params: Any, memory: Any, key: jax.Array, inputs: Inputs, env_state: Any, start: jax.Array
+    ) -> tuple[Any, jax.Array]:
+        act_key, noise_key, drawn_key = jax.random.split(key, 3)
+        memory, action = player.act(params, memory, act_key, inputs, env_state, start)
+        if actions.continuous:
+            drawn = jax.random.uniform(drawn_key, action.shape, action.dtype, -1, 1)
+        else:
+            drawn = jax.random.randint(drawn_key, action.shape, 0, actions.size, action.dtype)
+        replaced = jax.random.bernoulli(noise_key, noise, start.shape)
+        return memory, jnp.where(replaced[:, None] if actions.continuous else replaced, drawn, action)
+
+    return player._replace(about=player.about | {"noise": noise}, act=act)
 
 
 def _check_fits(trained_on: envs.EnvOptions, trained: Task, env: envs.EnvOptions, task: Task) -> None:

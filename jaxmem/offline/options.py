@@ -19,6 +19,8 @@ class DataOptions(Config):
 
     policy: str = text("oracle")
     """who played: a scripted policy of the environment"""
+    noise: float = number(0.0, 0, 1)
+    """the share of its actions that were drawn uniformly instead"""
     episodes: int = integer(6000, low=1)
     """trajectories of the dataset"""
     seed: int = integer(0, low=0, high=2**31 - 1)

@@ -59,7 +59,7 @@ class StudyRun:
         return results
 
     def _model(self, model: str, config: OfflineConfig) -> list[Played]:
-        played = self.folder.read_played(model)
+        played = self._played_before(model)
         wanted = config.play.lengths or (None,)
         if {one.steps for one in played} >= set(wanted):
             return played
@@ -75,6 +75,14 @@ class StudyRun:
         if not run.curve.is_file():
             self._draw(model)
         return self._play(model, program, played)
+
+    def _played_before(self, model: str) -> list[Played]:
+        """What was played so far; a file that cannot be read is told, and its episodes are played again."""
+        try:
+            return self.folder.read_played(model)
+        except ConfigError as error:
+            self.say(f"warning: {error}; all lengths of {model} are played again")
+            return []
 
     def _draw(self, model: str) -> None:
         """Draw what training reported; what the disk or lost rows refuse is told."""
@@ -125,7 +133,7 @@ def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:
         if len(dataset) >= wanted:
             return dataset
     say(f"collecting {wanted:,} episodes of {config.env.id} -> {folder}")
-    return collect_showing(config.env, config.data.policy, wanted, folder, config.data.seed)[0]
+    return collect_showing(config.env, config.data.policy, wanted, folder, config.data.seed, noise=config.data.noise)[0]
 
 
 def check(config: OfflineConfig) -> None:

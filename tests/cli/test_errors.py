@@ -29,7 +29,8 @@ def fails(arguments: list[str], capsys) -> str:
     [
         (["nosuch"], "unknown command 'nosuch'"),
         (["run"], "no experiment given"),
-        (["run", "nosuch"], "unknown experiment 'nosuch'"),
+        (["run", "nosuch"], "unknown experiment or study 'nosuch'"),
+        (["run", "rate_tmaze_9"], "did you mean 'rate_tmaze_90'"),
         (["run", "quickstrat"], "did you mean 'quickstart'"),
         (["run", "nosuch.py"], "no experiment file at nosuch.py"),
         (["run", "quickstart", "--core", "nosuch"], ", ".join(registered_cores)),

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from support import shared_offline_programs
 
+from jaxmem import study
+from jaxmem.cli.arguments import set_fields
 from jaxmem.cli.main import main
 from jaxmem.offline import study as offline_study
 from jaxmem.offline import train as training
@@ -128,6 +130,29 @@ def test_mistakes_in_a_study_are_told(tmp_path, capsys):
         assert told in error
         assert error.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_damaged_table_of_what_was_played_is_told_and_played_again(whole, tmp_path, capsys):
+    shutil.copytree(whole, tmp_path / "runs")
+    folder = tmp_path / "runs" / "small" / "one"
+    table = folder / "lstm" / "played.csv"
+    table.write_bytes(table.read_bytes()[:-9])
+    again = ["run", "--file", str(DATA / "small_study.py"), "--resume", str(folder)]
+    assert main(again) == 0
+    assert f"warning: {table} cannot be read" in capsys.readouterr().out
+    assert tables(tmp_path / "runs") == tables(whole)
+
+
+def test_the_memory_of_another_run_is_told(whole, tmp_path, capsys):
+    shutil.copytree(whole / "small" / "one" / "rmt", tmp_path / "alone")
+    assert main(["memory", str(tmp_path / "alone")]) == 2
+    assert "is in no study's folder: allowed is RUNS/STUDY/ID/MODEL" in capsys.readouterr().err
+
+
+def test_none_empties_a_list():
+    asked = ["--play.lengths", "none", "--seeds", "4"]
+    config = set_fields(study.find(STUDY).config("lstm"), asked, "jaxmem run small")
+    assert (config.play.lengths, config.seeds) == ((), 4)
 
 
 def test_other_commands_say_what_such_a_folder_is(whole, capsys):

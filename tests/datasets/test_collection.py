@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,16 +18,18 @@ from support import small_config
 from jaxmem import agents, cores, datasets, envs
 from jaxmem.config import ConfigError
 from jaxmem.datasets import rows
-from jaxmem.datasets.players import RunPolicy
+from jaxmem.datasets.players import Player, RunPolicy, noisy
 from jaxmem.training import LoopOptions
 from jaxmem.training.checkpoint import Checkpoints
 from jaxmem.training.collect import collect as played
 from jaxmem.training.evaluate import load_run, take_seed
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
+from jaxmem.training.task import Task
 
 MAZE = envs.options("PassiveTMaze-v0", length=3)
 POLE = envs.options("CartPole-v1", max_steps_in_episode=24)
+PENDULUM = envs.options("OccludedPendulum-v0", occlude="none")
 
 # Plays rows of 4 into shards of 6 and kills itself in the second shard.
 KILLED = """
@@ -107,6 +110,28 @@ def test_a_policy_of_a_script(tmp_path):
     assert dataset.meta.source.env == asdict(MAZE)
 
 
+@pytest.mark.parametrize("env", [MAZE, PENDULUM], ids=lambda env: env.id)
+def test_a_share_of_actions_is_drawn_instead(tmp_path, env):
+    task = Task.of(env)
+    size = (1,) if task.actions.continuous else ()
+    always = jnp.zeros((40, *size), task.actions.none(1).dtype)
+    player = Player({"name": "zero"}, 40, (), lambda *_: (), lambda *_: ((), always))
+    noise = 0.25
+    player = noisy(player, task.actions, noise)
+    assert player.about == {"name": "zero", "noise": noise}
+    act: Any = player.act
+    keys = jax.random.split(jax.random.key(0), 500)
+    actions = np.asarray(jax.vmap(lambda key: act((), (), key, None, None, always)[1])(keys))
+    assert actions.dtype == always.dtype
+    # A quarter is drawn, of which one in so many actions is 0 again.
+    again = 0.0 if task.actions.continuous else 1 / task.actions.size
+    np.testing.assert_allclose((actions != 0).mean(), noise * (1 - again), atol=0.01)
+    if task.actions.continuous:
+        assert -1 <= actions.min() < -0.95 < 0.95 < actions.max() <= 1
+    else:
+        assert set(np.unique(actions)) == set(range(task.actions.size))
+
+
 def test_only_successes_are_kept_and_gone_on_with(tmp_path):
     easy = {"env": envs.options("PassiveTMaze-v0", length=1), "rows": 32}
     whole = collect(tmp_path / "whole", 6, keep="success", **easy)
@@ -124,7 +149,7 @@ def test_pictures_and_continuous_actions_stay_what_they_are(tmp_path):
     rooms = collect(tmp_path / "rooms", 2, env=envs.options("KeyToDoor-v0", max_frames=(2, 2, 2)), rows=2)
     assert rooms[0].obs.dtype == np.uint8
     assert {"success", "apples", "key"} <= set(rooms[0].info)
-    pendulum = collect(tmp_path / "pendulum", 2, env=envs.options("OccludedPendulum-v0", occlude="none"), rows=2)
+    pendulum = collect(tmp_path / "pendulum", 2, env=PENDULUM, rows=2)
     action = pendulum[0].action
     assert (action.dtype, action.shape[1:]) == (np.float32, (1,))
     assert np.abs(action).max() <= 1
@@ -173,6 +198,7 @@ def test_a_trained_run_plays_as_it_does_in_an_evaluation(tmp_path, run):
         ({"seed": -1}, "seed is -1"),
         ({"rows": 0}, "rows is 0"),
         ({"policy": "nosuch"}, "known are random, oracle"),
+        ({"noise": 1.5}, "noise is 1.5: allowed is a number from 0 to 1"),
         ({"keep": "best"}, "keep is 'best': allowed is one of success, or none"),
         ({"keep": "success", "env": POLE}, "CartPole-v1 reports no success"),
     ],
@@ -201,6 +227,7 @@ def test_other_episodes_in_the_same_folder(whole):
         ({"rows": 5}, "another rows: 4, now 5"),
         ({"shard_size": 5}, "another shard_size: 6, now 5"),
         ({"policy": "oracle"}, r"another policy\.name: 'random', now 'oracle'"),
+        ({"noise": 0.5}, r"policy\.noise"),
         ({"env": envs.options("PassiveTMaze-v0", length=4)}, r"another env\.length: 3, now 4"),
     ):
         with pytest.raises(datasets.DatasetError, match=says):

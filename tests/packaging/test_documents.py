@@ -14,7 +14,13 @@ ROOT = Path(jaxmem.__file__).parents[1]
 EXTENDING = ROOT / "docs" / "extending.md"
 PROGRAMS = {"jaxmem": "jaxmem.cli.main", "pytest": "pytest"}
 # Trained for seconds only.
-SHORT = ("--loop.episodes", "64", "--loop.eval-every", "64", "--loop.eval-episodes", "4")
+SHORT = {
+    "my_experiment.py": ("--loop.episodes", "64", "--loop.eval-every", "64", "--loop.eval-episodes", "4"),
+    "my_study.py": (
+        *("--learn.updates", "4", "--learn.eval-every", "4", "--data.episodes", "32"),
+        *("--play.episodes", "2", "--seeds", "1"),
+    ),
+}
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -32,11 +38,11 @@ def test_the_files_of_extending_are_tested_trained_and_evaluated(tmp_path: Path)
         head, code = block.split("\n", maxsplit=1)
         with (tmp_path / head.removeprefix("# ")).open("a", encoding="utf-8") as file:
             file.write(code)
-    assert {path.name for path in tmp_path.iterdir()} == {"my_experiment.py", "test_my_experiment.py"}
+    assert {path.name for path in tmp_path.iterdir()} == {"my_experiment.py", "test_my_experiment.py", "my_study.py"}
     for block in blocks(EXTENDING, "bash"):
         for command in block.splitlines():
             program, *arguments = shlex.split(command)
-            short = SHORT if arguments[0] == "run" else ()
+            short = SHORT[arguments[1]] if arguments[0] == "run" else ()
             words = [sys.executable, "-m", PROGRAMS[program], *arguments, *short]
             done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
             assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
