@@ -16,10 +16,10 @@ PAPER_ACTIVE = {20: 40000, 50: 40000, 100: 40000, 250: 32000, 500: 16000}
 
 DIFFERENCE = (
     "16 episodes side by side and 4 updates on 32 of them instead of 1 and a quarter of an update a step; "
-    "learning rate 2e-3 instead of 3e-4; no dropout; one layer of width 64 and a head of 64; "
+    "learning rate 2e-3 instead of 3e-4 (but rmt); no dropout; one layer of width 64 and a head of 64; "
     "epsilon at 1/T after 1000 episodes; wider initial weights (gpt, trxl), forget bias 1 (lstm); stops once solved"
 )
-PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt, 0.5 for others) instead of one step; " + DIFFERENCE
+PASSIVE_DIFFERENCE = "lambda-return (0.9 for gpt and rmt, 0.5 for others) instead of one step; " + DIFFERENCE
 ACTIVE_DIFFERENCE = (
     "PPO with discount 1, Monte-Carlo returns for a critic with a core of its own and lambda 0.95 for the policy, "
     "values relative to other rows and by the size of rewards, "

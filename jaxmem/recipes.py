@@ -25,6 +25,9 @@ _KEEPERS: dict[str, dict[str, Any]] = {
     "lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", **_LASTING},
     "lstm": {"forget_bias": None, "candidate_bias": False, **_LASTING},
 }
+# Step sizes for memories that are handed on by what was learned, segment after segment: larger steps make that map
+# contract before anything has crossed it.
+_CAREFUL = {"rmt": 3e-4}
 # Kept as open as others, the transformer's policy unlearns to walk as soon as it goes for the cue.
 _PPO_CHANGES: dict[str, dict[str, Any]] = {"gpt": {"entropy_cost": 0.01}}
 
@@ -51,7 +54,7 @@ def ddqn_preset(
         rare: whether what is to be learned from is a rare event.
         **loop: what stops the run, and other fields of the loop that differ.
     """
-    often_lambda = 0.9 if core == "gpt" else 0.5
+    often_lambda = 0.9 if core in ("gpt", "rmt") else 0.5
     settings: dict[str, Any] = dict(
         collect=16, updates=4, random_episodes=32, eval_every=160, eval_episodes=64, checkpoint_every=5
     )
@@ -60,7 +63,7 @@ def ddqn_preset(
         core=best_core(core, width=64),
         agent=agents.options(
             "ddqn",
-            learning_rate=2e-3,
+            learning_rate=_CAREFUL.get(core, 2e-3),
             batch_size=32,
             td_lambda=0.0 if rare else often_lambda,
             epsilon_fraction=_EXPLORING_EPISODES / episodes,
