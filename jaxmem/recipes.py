@@ -25,9 +25,9 @@ _KEEPERS: dict[str, dict[str, Any]] = {
     "lru": {"max_phase": 0.0, "block": "bare", "gain": "unit", **_LASTING},
     "lstm": {"forget_bias": None, "candidate_bias": False, **_LASTING},
 }
-# Step sizes for memories that are handed on by what was learned, segment after segment: larger steps make that map
-# contract before anything has crossed it.
-_CAREFUL = {"rmt": 3e-4}
+# A memory that is handed on by what was learned, segment after segment, needs small steps: with those of other cores
+# passive T-Mazes longer than a segment are not learned in a million environment steps.
+_CAREFUL = {"rmt": {"ddqn": 3e-4, "vtrace": 2e-4}}
 # Kept as open as others, the transformer's policy unlearns to walk as soon as it goes for the cue.
 _PPO_CHANGES: dict[str, dict[str, Any]] = {"gpt": {"entropy_cost": 0.01}}
 
@@ -63,7 +63,7 @@ def ddqn_preset(
         core=best_core(core, width=64),
         agent=agents.options(
             "ddqn",
-            learning_rate=_CAREFUL.get(core, 2e-3),
+            learning_rate=_CAREFUL.get(core, {}).get("ddqn", 2e-3),
             batch_size=32,
             td_lambda=0.0 if rare else often_lambda,
             epsilon_fraction=_EXPLORING_EPISODES / episodes,
@@ -147,7 +147,7 @@ def vtrace_preset(core: str, env: EnvOptions, network: NetworkOptions, **loop: A
     return RunConfig(
         env=env,
         core=best_core(core, width=64),
-        agent=vtrace_recipe(),
+        agent=vtrace_recipe(learning_rate=_CAREFUL.get(core, {}).get("vtrace", 1e-3)),
         network=network,
         loop=LoopOptions(**settings | loop),
     )
