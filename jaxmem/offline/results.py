@@ -51,9 +51,9 @@ def write_results(
     rows = []
     for model, by_length in by_model.items():
         rows.append([model, *(_cell(by_length.get(steps)) for steps in lengths)])
-        told = published.get(model, {})
-        if told:
-            rows.append([f"{model}, {source}", *("" if n is None else told.get(n, "") for n in lengths)])
+        told = ["" if steps is None else published.get(model, {}).get(steps, "") for steps in lengths]
+        if any(told):
+            rows.append([f"{model}, {source}", *told])
     columns = [f"{metric} at", *(_steps(steps) for steps in lengths)]
     write_table(folder.table_csv, folder.table_markdown, columns, rows)
     draw_lengths(by_model, metric, folder.picture)
