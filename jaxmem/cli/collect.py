@@ -95,6 +95,8 @@ def _import(env_id: str | None, options: argparse.Namespace, fields: list[str]) 
 
     if options.out is None:
         raise ConfigError("--import needs --out FOLDER")
+    if options.noise:
+        raise ConfigError("--noise is of episodes that are played: --import plays none")
     if options.episodes is not None:
         raise ConfigError("--import takes all episodes of a file: --episodes cannot be given beside it")
     if env_id is None and fields:
@@ -154,7 +156,9 @@ def _environment(env_id: str | None, policy: "str | RunPolicy", fields: list[str
 def _default_folder(env: envs.EnvOptions, options: argparse.Namespace) -> Path:
     """A folder that the same command finds again, whatever number of episodes it asks for."""
     asked = [asdict(env), options.policy, options.seed, options.keep, options.rows, options.shard_size]
-    asked += [options.explore, options.checkpoint, options.only, options.noise]
+    asked += [options.explore, options.checkpoint, options.only]
+    # Without noise a folder is what it was before there was any.
+    asked += [options.noise] if options.noise else []
     digest = hashlib.blake2b(json.dumps(asked).encode(), digest_size=4).hexdigest()
     name = f"{env.id}-{Path(options.policy).name}-{digest}".replace("/", "_")
     return Path("runs") / "datasets" / name

@@ -49,10 +49,11 @@ class Block(nn.Module):
 
     def finish(self, x: jax.Array, attended: jax.Array, rng: jax.Array | None) -> jax.Array:
         """Add the attention's output [B, T, heads, head_dim], then the MLP's if there is one, to x [B * T, D]."""
-        rngs = (None, None) if rng is None else jax.random.split(rng)
-        x = x + drop(self.project(attended.reshape(x.shape)), self.dropout, rngs[0])
+        attention = self.project(attended.reshape(x.shape))
         if not self.inner:
-            return x
+            return x + drop(attention, self.dropout, rng)
+        rngs = (None, None) if rng is None else jax.random.split(rng)
+        x = x + drop(attention, self.dropout, rngs[0])
         hidden = nn.gelu(self.expand(self.norm_mlp(x)), approximate=True)
         return x + drop(self.contract(hidden), self.dropout, rngs[1])
 

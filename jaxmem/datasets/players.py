@@ -125,7 +125,8 @@ def scripted(task: Task, name: str) -> Player:
 def noisy(player: Player, actions: Actions, noise: float) -> Player:
     """A player of whose actions a share is drawn uniformly in its stead.
 
-    Who imitates it sees how it finds back from where it would never have gone (Laskey et al. 2017, arXiv:1703.09327).
+    Who imitates it sees how it finds back from where it would never have gone, as with the noise of Laskey et al. 2017
+    (arXiv:1703.09327). They record what the supervisor would have done; here it is the action that was taken.
 
     Args:
         player: who plays.

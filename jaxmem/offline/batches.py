@@ -21,6 +21,9 @@ def dataset_folder(config: OfflineConfig, root: Path) -> Path:
     told: dict[str, Any] = {"env": dataclasses.asdict(config.env), "data": dataclasses.asdict(config.data)}
     for how_it_is_read in ("window", "stride"):
         del told["data"][how_it_is_read]
+    # As in `dataset.json`, so that a policy without noise keeps its folder.
+    if not config.data.noise:
+        del told["data"]["noise"]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:8]
     return root / f"{config.env.id.replace('/', '-')}-{digest}"
 

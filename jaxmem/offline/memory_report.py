@@ -72,13 +72,12 @@ def memory_report(
     """
     core: Any = program.config.core
     recaller = Recaller(program, steps, episodes)
-    probes, null, tokens, plays = [], [], [], []
+    probes, null, tokens = [], [], []
+    looks: list[Looks] = []
     success: dict[str, list[float]] = {name: [] for name in CHANGES}
     flips = []
-    each_params = [
-        jax.tree.map(lambda leaf, seed=seed: leaf[seed], state.params) for seed in range(program.config.seeds)
-    ]
-    for seed, params in enumerate(each_params):
+    for seed in range(program.config.seeds):
+        params = jax.tree.map(lambda leaf, seed=seed: leaf[seed], state.params)
         play = partial(recaller.play, params, jax.random.fold_in(key, seed))
         recalls = {name: play(change) for name, change in CHANGES.items()}
         plain = recalls["true"]
@@ -89,7 +88,8 @@ def memory_report(
         flips.append(flipped(plain, recalls["swapped"]))
         each = (play(token_swapped(token)) for token in range(core.tokens))
         tokens.append([flipped(plain, recall) for recall in each])
-        plays.append(plain)
+        if seed == 0:
+            looks.append(looks_of(recaller, params, plain))
         told = ", ".join(f"{name} {values[-1]:.3f}" for name, values in success.items())
         say(f"seed {seed}: success with memory {told}; a swap flips {flips[-1]:.3f}; probe {probes[-1][-1]:.3f}")
     return MemoryReport(
@@ -101,7 +101,7 @@ def memory_report(
         {name: np.array(values) for name, values in success.items()},
         np.array(flips),
         np.array(tokens),
-        looks_of(recaller, each_params[0], plays[0]),
+        looks[0],
     )
 
 

@@ -111,8 +111,8 @@ class OfflineProgram:
             steps: the most steps of an episode; None plays the task as it was trained on. Each length has episodes of
                 its own: who always turns one way would score the same at all of them.
         """
-        env = self.config.env if steps is None else self.config.env.with_horizon(steps)
-        return jax.device_get(self._compiled_play(state, env.make()[1], self.config.play.episodes, steps or 0))
+        params = self.task.params if steps is None else self.config.env.with_horizon(steps).make()[1]
+        return jax.device_get(self._compiled_play(state, params, self.config.play.episodes, steps or 0))
 
 
 def window_of(config: OfflineConfig, horizon: int) -> int:

@@ -48,7 +48,7 @@ class StudyRun:
             What was played, by model.
 
         Raises:
-            ConfigError: for what does not fit together, or a damaged file.
+            ConfigError: for what does not fit together, or a damaged dataset or checkpoint.
             Interrupted: after a stop that was asked for; everything that was computed is saved.
         """
         results: dict[str, list[Played]] = {}
@@ -77,12 +77,15 @@ class StudyRun:
         return self._play(model, program, played)
 
     def _played_before(self, model: str) -> list[Played]:
-        """What was played so far; a file that cannot be read is told, and its episodes are played again."""
+        """What was played so far, at lengths of which all seeds are there; a file that cannot be read is told."""
         try:
-            return self.folder.read_played(model)
+            played = self.folder.read_played(model)
         except ConfigError as error:
             self.say(f"warning: {error}; all lengths of {model} are played again")
             return []
+        seeds = list(range(self.configs[model].seeds))
+        whole = {steps for steps in {one.steps for one in played} if _seeds_of(played, steps) == seeds}
+        return [one for one in played if one.steps in whole]
 
     def _draw(self, model: str) -> None:
         """Draw what training reported; what the disk or lost rows refuse is told."""
@@ -115,6 +118,10 @@ class StudyRun:
                 if stop.asked:
                     raise Interrupted
         return played
+
+
+def _seeds_of(played: list[Played], steps: int | None) -> list[int]:
+    return [one.seed for one in played if one.steps == steps]
 
 
 def _has_checkpoints(run: RunFolder) -> bool:

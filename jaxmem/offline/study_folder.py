@@ -98,7 +98,12 @@ class StudyFolder:
         path = self.path / _RECORD
         record = read_json(path)
         kinds = {"study": str, "preset": str, "models": list}
-        if not isinstance(record, dict) or not all(isinstance(record.get(name), kind) for name, kind in kinds.items()):
+        if (
+            not isinstance(record, dict)
+            or not all(isinstance(record.get(name), kind) for name, kind in kinds.items())
+            or not record["models"]
+            or not all(isinstance(model, str) for model in record["models"])
+        ):
             raise ConfigError(f"{path} is not the record of a study")
         return record
 

@@ -43,7 +43,7 @@ class Recorder:
 
     @contextlib.contextmanager
     def working(self, done: int) -> Iterator[None]:
-        """Show progress, `done` being done; in the end no row is missing on the disk, and everything is closed."""
+        """Show progress, `done` being done. In the end all is closed and, without an error, every row written."""
         self.display.begin(done)
         with contextlib.ExitStack() as closing:
             closing.callback(self.checkpoints.close)

@@ -56,10 +56,10 @@ def test_stopped_while_it_trains_and_while_it_plays_it_ends_in_the_same_tables(w
     with monkeypatch.context() as patch:
         train = training.train
 
-        def stopped(config, folder, *more):
+        def stopped(program, folder, *more):
             if folder.path.name == "rmt":
                 raise Interrupted
-            return train(config, folder, *more)
+            return train(program, folder, *more)
 
         patch.setattr(offline_study, "train", stopped)
         assert main(begin) == 130
@@ -132,14 +132,20 @@ def test_mistakes_in_a_study_are_told(tmp_path, capsys):
     assert not (tmp_path / "runs").exists()
 
 
-def test_a_damaged_table_of_what_was_played_is_told_and_played_again(whole, tmp_path, capsys):
+def test_a_damaged_table_of_what_was_played_is_played_again(whole, tmp_path, capsys):
     shutil.copytree(whole, tmp_path / "runs")
     folder = tmp_path / "runs" / "small" / "one"
-    table = folder / "lstm" / "played.csv"
-    table.write_bytes(table.read_bytes()[:-9])
     again = ["run", "--file", str(DATA / "small_study.py"), "--resume", str(folder)]
+    table = folder / "lstm" / "played.csv"
+    content = table.read_bytes()
+    table.write_bytes(content[:-9])
     assert main(again) == 0
     assert f"warning: {table} cannot be read" in capsys.readouterr().out
+    assert tables(tmp_path / "runs") == tables(whole)
+    # A line less: the last seed of the last length.
+    table.write_bytes(content[: content.rstrip().rindex(b"\n") + 1])
+    assert main(again) == 0
+    assert table.read_bytes() == content
     assert tables(tmp_path / "runs") == tables(whole)
 
 
@@ -149,8 +155,9 @@ def test_the_memory_of_another_run_is_told(whole, tmp_path, capsys):
     assert "is in no study's folder: allowed is RUNS/STUDY/ID/MODEL" in capsys.readouterr().err
 
 
-def test_none_empties_a_list():
-    asked = ["--play.lengths", "none", "--seeds", "4"]
+@pytest.mark.parametrize("none", [["--play.lengths", "none"], ["--play.lengths=none"]])
+def test_none_empties_a_list(none):
+    asked = [*none, "--seeds", "4"]
     config = set_fields(study.find(STUDY).config("lstm"), asked, "jaxmem run small")
     assert (config.play.lengths, config.seeds) == ((), 4)
 
