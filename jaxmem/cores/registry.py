@@ -121,9 +121,9 @@ def options(name: str, **options: Any) -> CoreOptions:
     Raises:
         ConfigError: for an unknown name or option, or a value that is not allowed.
     """
-    _module(name)
+    module = _module(name)
     _check_known(name, options, "width")
-    return _options_class(name)(**options)
+    return _options_class(name, module)(**options)
 
 
 def needs_equal_width(name: str) -> bool:
@@ -154,8 +154,7 @@ def _own_fields(module: type[Core]) -> list[dataclasses.Field[Any]]:
 
 
 @functools.cache
-def _options_class(name: str) -> type[CoreOptions]:
-    module = _CORES[name]
+def _options_class(name: str, module: type[Core]) -> type[CoreOptions]:
     fields: list[Any] = [("name", str, choice(name, [name]))]
     fields += [
         (field.name, field.type, dataclasses.field(default=field.default, metadata=field.metadata))

@@ -23,7 +23,6 @@ def names():
     registry._CORES.clear()
     registry._CORES.update(known)
     cores.registered_cores[:] = named
-    registry._options_class.cache_clear()
 
 
 class Mine(MLP):
