@@ -36,11 +36,11 @@ def spell_none(config: Config, arguments: list[str]) -> list[str]:
     for word in arguments:
         if word.startswith("--"):
             kind = known.get(word[2:].partition("=")[0].replace("-", "_"))
-        if get_origin(kind) is tuple and word.removesuffix("=none") != word:
+        if get_origin(kind) is tuple:
+            if word == "none":
+                continue
             word = word.removesuffix("=none")
-        elif get_origin(kind) is tuple and word == "none":
-            continue
-        if kind is not str:
+        elif kind is not str:
             word = "None" if word == "none" else re.sub(r"=none$", "=None", word)
         spelt.append(word)
     return spelt

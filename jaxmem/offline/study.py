@@ -15,7 +15,7 @@ from jaxmem.offline.options import OfflineConfig
 from jaxmem.offline.program import OfflineProgram
 from jaxmem.offline.study_folder import Played, StudyFolder
 from jaxmem.offline.train import COUNTER, is_finished, load, program_of, train
-from jaxmem.training.folder import RunFolder
+from jaxmem.training.checkpoint import last_meta
 from jaxmem.training.progress import Display
 from jaxmem.training.stop import Interrupted, Stop, listen
 
@@ -66,7 +66,7 @@ class StudyRun:
         dataset = dataset_of(config, self.data, self.say)
         program = program_of(config, dataset)
         run = self.folder.run(model)
-        if run.metrics_file.exists() and not _has_checkpoints(run):
+        if run.metrics_file.exists() and last_meta(run.checkpoints) is None:
             self.say(f"warning: {run.checkpoints} has no checkpoint: {model} is trained from its beginning")
         if not is_finished(run, config):
             display = Display(config.learn.updates)
@@ -122,10 +122,6 @@ class StudyRun:
 
 def _seeds_of(played: list[Played], steps: int | None) -> list[int]:
     return [one.seed for one in played if one.steps == steps]
-
-
-def _has_checkpoints(run: RunFolder) -> bool:
-    return run.checkpoints.is_dir() and any(path.name.isdecimal() for path in run.checkpoints.iterdir())
 
 
 def dataset_of(config: OfflineConfig, root: Path, say: Say) -> datasets.Dataset:
