@@ -2,7 +2,7 @@
 
 from jaxmem.cores.law import check_law
 from jaxmem.cores.protocol import Core, reset_rows
-from jaxmem.cores.registry import CoreOptions, make, needs_equal_width, options, register, registered_cores
+from jaxmem.cores.registry import CoreOptions, looks_at, make, needs_equal_width, options, register, registered_cores
 from jaxmem.cores.windowed import Windowed, windowed
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "CoreOptions",
     "Windowed",
     "check_law",
+    "looks_at",
     "make",
     "needs_equal_width",
     "options",

@@ -12,12 +12,15 @@ from jaxmem.config import Config, ConfigError, choice, integer, text
 from jaxmem.cores import memax
 from jaxmem.cores.gpt import GPT
 from jaxmem.cores.gru import GRU
+from jaxmem.cores.looking import LookingCore
 from jaxmem.cores.lru import LRU
 from jaxmem.cores.lstm import LSTM
 from jaxmem.cores.mingru import MinGRU
 from jaxmem.cores.mlp import MLP
 from jaxmem.cores.protocol import Core, lacks_nothing
 from jaxmem.cores.rmt import RMT
+from jaxmem.cores.spatial import MeanPool, Mott, SpatioTemporal
+from jaxmem.cores.timesformer import TimeSformer
 from jaxmem.cores.trxl import GTrXL, TransformerXL
 
 _CORES: dict[str, type[Core]] = {
@@ -31,6 +34,10 @@ _CORES: dict[str, type[Core]] = {
     "mingru": MinGRU,
     "memax": memax.Memax,
     "mlp": MLP,
+    "mott": Mott,
+    "spatio_temporal": SpatioTemporal,
+    "mean_pool": MeanPool,
+    "timesformer": TimeSformer,
 }
 
 registered_cores: list[str] = [name for name in _CORES if name != "memax" or memax.is_installed()]
@@ -101,13 +108,13 @@ def make(name: str, width: int, max_length: int, dtype: Any = jnp.float32, **opt
         width: width of the core's output.
         max_length: the most steps of an episode that the core has to look back on.
         dtype: floating-point type of the computation; parameters are float32.
-        **options: the core's own options.
+        **options: the core's own options; `grid` of those that look at pictures.
 
     Raises:
         ConfigError: for an unknown name or option, or a value that is not allowed.
     """
     module = _module(name)
-    _check_known(name, options)
+    _check_known(name, options, *(["grid"] if issubclass(module, LookingCore) else []))
     return module(width=width, max_length=max_length, dtype=dtype, **options)
 
 
@@ -129,6 +136,12 @@ def options(name: str, **options: Any) -> CoreOptions:
 def needs_equal_width(name: str) -> bool:
     """Whether a core's input must be exactly as wide as its output; raises `ConfigError` for an unknown name."""
     return _module(name).needs_equal_width
+
+
+def looks_at(name: str) -> str | None:
+    """What pictures a core is fed, "features" or "pixels" (`LookingCore`), or None; raises as `needs_equal_width`."""
+    module = _module(name)
+    return module.looks_at if issubclass(module, LookingCore) else None
 
 
 def _module(name: str) -> type[Core]:

@@ -7,19 +7,20 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.cores.initial import fan_in_uniform
 from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.networks.centre import CENTRE, Numbers, first_centre, numbers
-from jaxmem.networks.initial import fan_in_uniform
+from jaxmem.networks.eye import Eye
 from jaxmem.networks.inputs import Inputs
-from jaxmem.networks.vision import SmallCNN
 
 
 class Embedding(nn.Module):
     """Observation, previous action and previous reward, each embedded, concatenated; a width of 0 leaves one out.
 
     The inputs of Ni et al. 2023 (arXiv:2307.03864): observation and previous action, the reward's width being 0.
-    Each goes through a linear layer and ReLU; with `cnn`, its channels and kernel, pictures [H, W, C] go through
-    `SmallCNN` instead. Observations of other shapes are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default
+    Each goes through a linear layer and ReLU; with an `eye`, pictures [H, W, C] go through its encoder instead, and
+    where that keeps places, the flat grid comes first and its width is not `obs_width`. Observations of other shapes
+    are flattened; uint8 ones are scaled to [0, 1]. PyTorch's default
     weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from; those of its code
     for continuous control, in JAX, are `orthogonal` with gain 1, and biases 0.
 
@@ -31,15 +32,15 @@ class Embedding(nn.Module):
     action_width: int
     reward_width: int
     obs_shape: tuple[int, ...]
-    cnn: tuple[tuple[int, ...], int] | None = None
+    eye: Eye | None = None
     centred: bool = False
     orthogonal: bool = False
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
         """An encoder of each input; the order of the names is that of the parameters."""
-        if self.cnn is not None:
-            self.obs = SmallCNN(self.obs_width, *self.cnn, dtype=self.dtype)
+        if self.eye is not None:
+            self.obs = self.eye.encoder(self.obs_width, self.dtype)
         else:
             self.obs = self._linear(math.prod(self.obs_shape), self.obs_width)
         if self.action_width:
@@ -59,7 +60,7 @@ class Embedding(nn.Module):
 
     def _embed(self, seen: Numbers) -> jax.Array:
         lead = seen.obs.shape[: seen.obs.ndim - len(self.obs_shape)]
-        if self.cnn is not None:
+        if self.eye is not None:
             parts = [self.obs(seen.obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]
         else:
             parts = [self._rectified(self.obs, seen.obs.reshape(*lead, -1))]

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from jaxmem.cores.initial import symmetric_uniform
 from jaxmem.cores.orthogonal import orthogonal
-from jaxmem.networks.initial import symmetric_uniform
 
 POLICY_BOUND = 1e-3
 """`last_bound` of policies, which start closer to uniform than values: Ni et al. 2023."""

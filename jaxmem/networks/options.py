@@ -7,9 +7,11 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 import numpy as np
 
+from jaxmem import cores
 from jaxmem.config import Config, ConfigError, choice, flag, integer, integers
 from jaxmem.cores import CoreOptions, windowed
 from jaxmem.networks.embed import Embedding
+from jaxmem.networks.eye import ENCODERS, Eye
 from jaxmem.networks.heads import MLPHead
 from jaxmem.networks.inputs import Actions
 from jaxmem.networks.memory_net import Trunk
@@ -25,14 +27,17 @@ class NetworkOptions(Config):
 
     path: ClassVar[str] = "network"
 
-    encoder: str = choice("auto", ["auto", "linear", "cnn"])
-    """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear"""
+    encoder: str = choice("auto", ["auto", "linear", *ENCODERS])
+    """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear. strided is for
+    pictures of some 84 pixels. Where the core looks at features, they are those before anything is flattened"""
     cnn_channels: tuple[int, ...] = integers((8, 16), low=1)
     """channels of the cnn's layers"""
     cnn_kernel: int = integer(2, low=1, high=8)
     """height and width of the cnn's kernels"""
+    resnet_channels: tuple[int, ...] = integers((16, 32, 32), low=1)
+    """channels of the resnet's sections, each of which halves the picture"""
     obs_embed: int = integer(64, low=1)
-    """width of the observation's embedding"""
+    """width of the observation's embedding; none where the core looks at features or pixels"""
     action_embed: int = integer(64, low=0)
     """width of the previous action's embedding; 0 leaves it out"""
     reward_embed: int = integer(0, low=0)
@@ -81,21 +86,37 @@ class NetworkOptions(Config):
         if not isinstance(obs_space, spaces.Box):
             raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
         shape = tuple(obs_space.shape)
-        smallest = smallest_picture(self.cnn_channels, self.cnn_kernel)
-        is_picture = len(shape) == 3 and min(shape[:2]) >= smallest
-        if self.encoder == "cnn" and not is_picture:
-            raise ConfigError(
-                f"network.encoder is 'cnn': env's observations have the shape {shape}, "
-                f"allowed is (height, width, channels), at least {smallest} high and wide"
-            )
-        cnn = (self.cnn_channels, self.cnn_kernel) if is_picture and self.encoder != "linear" else None
-        parts = NetworkParts(self, core, shape, cnn, actions, max_length, auxiliary or AuxiliaryOptions())
+        eye = self._eye(core.name, shape)
+        parts = NetworkParts(self, core, shape, eye, actions, max_length, auxiliary or AuxiliaryOptions())
         if parts.core().needs_equal_width and self.input_width != core.width:
             raise ConfigError(
                 f"core.width is {core.width}: the {core.name} core needs the width of its input, which is "
                 f"{self.input_width} (network.obs_embed + action_embed + reward_embed)"
             )
         return parts
+
+    def _eye(self, core: str, shape: tuple[int, ...]) -> Eye | None:
+        """What observations of this shape go through in front of a core; None for a linear layer."""
+        looks_at = cores.looks_at(core)
+        if looks_at is None:
+            smallest = smallest_picture(self.cnn_channels, self.cnn_kernel)
+            is_picture = len(shape) == 3 and min(shape[:2]) >= smallest
+            if self.encoder == "linear" or (self.encoder == "auto" and not is_picture):
+                return None
+        if looks_at is not None and len(shape) != 3:
+            raise ConfigError(
+                f"core.name is {core!r}: it looks at pictures, and env's observations have the shape {shape}"
+            )
+        fitting = ("auto",) if looks_at == "pixels" else ("auto", *ENCODERS)
+        if looks_at is not None and self.encoder not in fitting:
+            raise ConfigError(
+                f"network.encoder is {self.encoder!r}: {core} looks at {looks_at}, allowed is {' or '.join(fitting)}"
+            )
+        kind = "pixels" if looks_at == "pixels" else "cnn" if self.encoder == "auto" else self.encoder
+        channels = self.resnet_channels if kind == "resnet" else self.cnn_channels
+        eye = Eye(kind, channels, self.cnn_kernel, looks_at is not None)
+        eye.check(shape)
+        return eye
 
 
 def actions_of(space: Any) -> Actions:
@@ -126,7 +147,7 @@ class NetworkParts:
         options: widths and dtype.
         core_options: which core.
         obs_shape: shape of one observation.
-        cnn: channels and kernel of the convolutional net that embeds it; None for a linear layer.
+        eye: what embeds it, if it is a picture; None for a linear layer.
         actions: which there are.
         max_length: the most steps that the core sees of one episode.
         auxiliary: what trunks predict.
@@ -136,7 +157,7 @@ class NetworkParts:
     options: NetworkOptions
     core_options: CoreOptions
     obs_shape: tuple[int, ...]
-    cnn: tuple[tuple[int, ...], int] | None
+    eye: Eye | None
     actions: Actions
     max_length: int
     auxiliary: AuxiliaryOptions
@@ -152,10 +173,23 @@ class NetworkParts:
         """Compute dtype."""
         return _DTYPES[self.options.dtype]
 
+    @property
+    def grid(self) -> tuple[int, int, int] | None:
+        """Height, width and channels of what the core looks at; None where it is fed with vectors."""
+        return self.eye.grid(self.obs_shape) if self.eye is not None and self.eye.keeps_places else None
+
+    @property
+    def input_width(self) -> int:
+        """Width of what the core is fed."""
+        options = self.options
+        seen = options.obs_embed if self.grid is None else math.prod(self.grid)
+        return seen + options.action_embed + options.reward_embed
+
     def core(self) -> Any:
         """A memory core, in a window where there is one."""
         core = self.core_options.make(self.max_length, self.dtype)
-        return core if self.window is None else windowed(core, self.window, self.options.input_width)
+        core = core if self.grid is None else core.clone(grid=self.grid)
+        return core if self.window is None else windowed(core, self.window, self.input_width)
 
     def embedding(self, history: bool = True) -> Embedding:
         """An embedding of a step's inputs; without `history`, of the observation alone."""
@@ -166,7 +200,7 @@ class NetworkParts:
             action_width=options.action_embed * history,
             reward_width=options.reward_embed * history,
             obs_shape=self.obs_shape,
-            cnn=self.cnn,
+            eye=self.eye,
             centred=options.centre,
             orthogonal=options.embed_init == "orthogonal",
             dtype=self.dtype,

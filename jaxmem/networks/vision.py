@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.networks.initial import fan_in_uniform
+from jaxmem.cores.convolution import blocks, patches
+from jaxmem.cores.initial import fan_in_uniform
 
 
 def smallest_picture(channels: Sequence[int], kernel: int) -> int:
@@ -35,9 +36,9 @@ class SmallCNN(nn.Module):
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
         for index, channels in enumerate(self.channels):
-            patches = _patches(x, self.kernel)
-            flat = patches.reshape(-1, patches.shape[-1])
-            x = nn.relu(self._linear(flat, channels, f"conv_{index}")).reshape(*patches.shape[:-1], channels)
+            seen = patches(x, self.kernel)
+            flat = seen.reshape(-1, seen.shape[-1])
+            x = nn.relu(self._linear(flat, channels, f"conv_{index}")).reshape(*seen.shape[:-1], channels)
         return self._linear(x.reshape(x.shape[0], -1), self.width, "out")
 
     def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
@@ -77,22 +78,8 @@ class StridedCNN(nn.Module):
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
         for index, (channels, (kernel, stride)) in enumerate(zip(self.channels, _STRIDED, strict=True)):
-            patches = _patches(_blocks(x, stride), kernel // stride)
-            flat = patches.reshape(-1, patches.shape[-1])
+            seen = patches(blocks(x, stride), kernel // stride)
+            flat = seen.reshape(-1, seen.shape[-1])
             x = nn.relu(nn.Dense(channels, dtype=self.dtype, name=f"conv_{index}")(flat))
-            x = x.reshape(*patches.shape[:-1], channels)
+            x = x.reshape(*seen.shape[:-1], channels)
         return nn.Dense(self.width, dtype=self.dtype, name="out")(x.reshape(x.shape[0], -1))
-
-
-def _blocks(x: jax.Array, size: int) -> jax.Array:
-    """[N, H, W, C] -> [N, H // size, W // size, size * size * C]: squares of pixels, row by row."""
-    count, height, width, channels = x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]
-    x = x[:, : height * size, : width * size].reshape(count, height, size, width, size, channels)
-    return x.swapaxes(2, 3).reshape(count, height, width, size * size * channels)
-
-
-def _patches(x: jax.Array, kernel: int) -> jax.Array:
-    """[N, H, W, C] -> [N, H - k + 1, W - k + 1, k * k * C]: what a kernel sees at each place, row by row."""
-    height, width = x.shape[1] - kernel + 1, x.shape[2] - kernel + 1
-    shifted = [x[:, i : i + height, j : j + width] for i in range(kernel) for j in range(kernel)]
-    return jnp.concatenate(shifted, axis=-1)

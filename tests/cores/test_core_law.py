@@ -17,7 +17,10 @@ def close(a, b):
 
 
 # Their parts are in other cases too, and they take the longest to compile.
-SLOW = ("gtrxl-deep", "rmt-valve", "rmt-control", "rmt-cache", "rate-deep")
+SLOW = (
+    *("gtrxl-deep", "rmt-valve", "rmt-control", "rmt-cache", "rate-deep"),
+    *("mott-learned", "mean_pool", "spatio_temporal-gated", "timesformer-channels", "timesformer-rotary"),
+)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, marks=[pytest.mark.slow] * (case in SLOW)) for case in CASES])

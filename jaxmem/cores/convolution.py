@@ -1,0 +1,132 @@
+"""Convolutions that are as fast on CPUs as products are, and the convolutional LSTM."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from jaxmem.cores.initial import fan_in_uniform
+from jaxmem.cores.protocol import reset_rows
+
+
+def blocks(x: jax.Array, size: int) -> jax.Array:
+    """[N, H, W, C] -> [N, H // size, W // size, size * size * C]: squares of pixels, row by row."""
+    count, height, width, channels = x.shape[0], x.shape[1] // size, x.shape[2] // size, x.shape[3]
+    x = x[:, : height * size, : width * size].reshape(count, height, size, width, size, channels)
+    return x.swapaxes(2, 3).reshape(count, height, width, size * size * channels)
+
+
+def patches(x: jax.Array, kernel: int) -> jax.Array:
+    """[N, H, W, C] -> [N, H - k + 1, W - k + 1, k * k * C]: what a kernel sees at each place, row by row."""
+    height, width = x.shape[1] - kernel + 1, x.shape[2] - kernel + 1
+    shifted = [x[:, i : i + height, j : j + width] for i in range(kernel) for j in range(kernel)]
+    return jnp.concatenate(shifted, axis=-1)
+
+
+def convolve(x: jax.Array, kernel: jax.Array, size: int, stride: int = 1, padding: int = 0) -> jax.Array:
+    """A convolution without bias.
+
+    On CPUs it is one matrix product over what the kernel sees at each place: XLA takes two to four times as long for
+    the gradients of convolutions that are small. A kernel with a stride is a few blocks of stride x stride pixels, so
+    that patches of blocks are multiplied, which moves less than patches of pixels would.
+
+    Args:
+        x: [N, H, W, C].
+        kernel: [size * size * C, F]; blocks of stride x stride pixels row by row, and in each its pixels.
+        size: height and width of the kernel, a multiple of the stride.
+        stride: of the kernel.
+        padding: rows and columns of zeros on each side.
+
+    Returns:
+        [N, (H + 2 padding - size) // stride + 1, ..., F].
+    """
+    across = size // stride
+    if jax.default_backend() == "cpu":
+        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+        seen = patches(x if stride == 1 else blocks(x, stride), across)
+        return (seen.reshape(-1, seen.shape[-1]) @ kernel).reshape(*seen.shape[:-1], -1)
+    pixels = kernel.reshape(across, across, stride, stride, x.shape[-1], -1).swapaxes(1, 2)
+    pixels = pixels.reshape(size, size, x.shape[-1], -1)
+    sides = ((padding, padding), (padding, padding))
+    return jax.lax.conv_general_dilated(x, pixels, (stride, stride), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+
+class Conv(nn.Module):
+    """`convolve` with trained weights, uniform in +-1/sqrt(fan_in) at first as PyTorch's, and a bias.
+
+    Attributes:
+        features: number of kernels, F.
+        size: height and width of a kernel.
+        stride: of the kernels; must divide `size`.
+        padding: rows and columns of zeros on each side.
+        dtype: of the computation.
+    """
+
+    features: int
+    size: int
+    stride: int = 1
+    padding: int = 0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """[N, H, W, C] -> [N, H', W', F]."""
+        inputs = self.size * self.size * x.shape[-1]
+        kernel = self.param("kernel", fan_in_uniform(inputs), (inputs, self.features))
+        bias = self.param("bias", fan_in_uniform(inputs), (self.features,))
+        x, kernel, bias = (leaf.astype(self.dtype) for leaf in (x, kernel, bias))
+        return convolve(x, kernel, self.size, self.stride, self.padding) + bias
+
+
+class ConvState(NamedTuple):
+    """State of a convolutional LSTM: output and cell, float32 [B, h, w, channels] each."""
+
+    hidden: jax.Array
+    cell: jax.Array
+
+
+def no_memory(batch_size: int, height: int, width: int, channels: int) -> ConvState:
+    """The state of `ConvLSTM` before anything was seen: zeros."""
+    return ConvState(*(jnp.zeros((batch_size, height, width, channels), jnp.float32) for _ in ConvState._fields))
+
+
+class ConvLSTM(nn.Module):
+    """Convolutional LSTM (Shi et al. 2015, arXiv:1506.04214), without the peepholes, zero at first, of some codes.
+
+    c' = sigmoid(f) * c + sigmoid(i) * tanh(g)
+    h' = sigmoid(o) * tanh(c')          where [i f g o] = conv(x) + conv(h), both of them with zeros around the grid
+
+    Attributes:
+        channels: of output and cell.
+        size: height and width of the kernels, odd.
+        dtype: of the products; the state stays float32.
+    """
+
+    channels: int
+    size: int = 3
+    dtype: Any = jnp.float32
+
+    def setup(self) -> None:
+        """The inputs' kernels with the bias, and the recurrent ones."""
+        inputs = self.size * self.size * self.channels
+        self.input = Conv(4 * self.channels, self.size, padding=self.size // 2, dtype=self.dtype)
+        self.recurrent = self.param("recurrent", fan_in_uniform(inputs), (inputs, 4 * self.channels))
+
+    def step(self, state: ConvState, x: jax.Array, start: jax.Array) -> tuple[ConvState, jax.Array]:
+        """One step of B rows: x [B, h, w, C], start [B] -> (state, [B, h, w, channels])."""
+        return self._recur(state, self.input(x), start)
+
+    def unroll(self, state: ConvState, x: jax.Array, start: jax.Array) -> tuple[ConvState, jax.Array]:
+        """T steps of B rows: x [T, B, h, w, C], start [T, B] -> (state, [T, B, h, w, channels])."""
+        projected = self.input(x.reshape(-1, *x.shape[2:])).reshape(*x.shape[:-1], -1)
+        return jax.lax.scan(lambda state, inputs: self._recur(state, *inputs), state, (projected, start))
+
+    def _recur(self, state: ConvState, projected: jax.Array, start: jax.Array) -> tuple[ConvState, jax.Array]:
+        hidden, cell = reset_rows(state, jax.tree.map(jnp.zeros_like, state), start)
+        kernel = self.recurrent.astype(self.dtype)
+        gates = projected + convolve(hidden.astype(self.dtype), kernel, self.size, padding=self.size // 2)
+        i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
+        cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
+        hidden = nn.sigmoid(o) * jnp.tanh(cell)
+        return ConvState(hidden, cell), hidden.astype(self.dtype)
