@@ -1,26 +1,21 @@
 """`jaxmem plot`: learning curves and comparisons of runs."""
 
 import itertools
-import json
 import math
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from jaxmem import agents, experiment
 from jaxmem.analysis import comparison, efficiency
 from jaxmem.analysis.comparison_drawing import draw_efficiency, draw_improvement, draw_lengths
 from jaxmem.analysis.curves import Panel, draw_panels, metric_title
-from jaxmem.analysis.groups import RunData, group_runs
+from jaxmem.analysis.groups import group_runs
 from jaxmem.analysis.published import NI_2023, beside, draw_beside
 from jaxmem.analysis.statistics import ESTIMATES, Interval
 from jaxmem.analysis.tables import figure, whole, write_table
 from jaxmem.cli.arguments import Parser
-from jaxmem.config import ConfigError, flat
-from jaxmem.sweep.folder import SweepFolder
-from jaxmem.training.folder import RunFolder
+from jaxmem.cli.runs import preset_fields, read_runs
+from jaxmem.config import ConfigError
 
 _WAY = f"{100 * efficiency.WAY:.0f} %"
 _EPILOG = """Runs that differ in their seeds alone are one line with more seeds; what else differs is in the line's
@@ -75,8 +70,8 @@ def main(arguments: list[str]) -> int:
         )
     if options.reach is not None and (options.against is None or not math.isfinite(options.reach)):
         raise ConfigError(f"--reach is {options.reach}: allowed is a finite score, beside --against")
-    runs, notes = _read(options.runs)
-    groups = group_runs(runs, _presets(options.file))
+    runs, notes = read_runs(options.runs)
+    groups = group_runs(runs, preset_fields(options.file))
     metric = comparison.choose_metric(groups, options.metric)
     published = beside(NI_2023, groups) if options.published else []
     panels, left_out = (comparison.panels_of_all if options.aggregate else comparison.panels_by_task)(groups)
@@ -114,45 +109,6 @@ def main(arguments: list[str]) -> int:
             written += _table(written[-1], table)
     print("\n".join(map(str, written)))
     return 0
-
-
-def _read(paths: Sequence[Path]) -> tuple[list[RunData], list[str]]:
-    """The runs in these folders, each once, and notes on those that have nothing to draw yet."""
-    runs: dict[Path, RunData] = {}
-    notes = []
-    for path in paths:
-        sweep = SweepFolder(path)
-        folders = sweep.runs() if sweep.is_sweep() else [RunFolder.open(path)]
-        if not sweep.is_sweep():
-            # A folder that holds no run at all is refused; in a sweep it is one that was not begun.
-            folders[0].label()
-        for folder in folders:
-            if folder.metrics_file.is_file() and folder.read_metrics():
-                runs[folder.path.resolve()] = RunData.read(folder)
-            else:
-                notes.append(f"not drawn: {folder.path}, which has no rows yet")
-    if not runs:
-        raise ConfigError(f"no run in {paths[0]} has rows yet")
-    return list(runs.values()), notes
-
-
-def _presets(file: Path | None) -> Callable[[RunData], dict[str, Any]]:
-    """What the preset of a run says, by dotted name; nothing if its experiment is neither shipped nor in `file`."""
-    known = experiment.shipped()
-    if file is not None:
-        known |= {item.name: item for item in experiment.from_file(file)}
-
-    def fields(run: RunData) -> dict[str, Any]:
-        try:
-            config = known[run.experiment].config(run.preset, run.config["core.name"])
-            config = replace(config, agent=agents.exchange(config.agent, run.config["agent.name"]))
-        except (KeyError, ConfigError):
-            # Of an experiment, preset, core or agent that is not known here.
-            return {}
-        # As the run's own configuration was read, for comparison.
-        return flat(json.loads(json.dumps(config.to_json())))
-
-    return fields
 
 
 def _beside(path: Path, out: Path | None, name: str) -> Path:

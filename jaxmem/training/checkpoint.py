@@ -126,6 +126,10 @@ class Checkpoints:
         """What `save` got as `meta`, without reading the arrays; raises `CheckpointError` if it is damaged."""
         return self._record(step)[2]
 
+    def signature(self, step: int) -> list[str]:
+        """One line an array, without reading them: path, dtype, shape; raises `CheckpointError` if it is damaged."""
+        return self._record(step)[0]
+
     def _record(self, step: int) -> tuple[list[str], list[str], dict[str, Any]]:
         try:
             record = self._manager.restore(step, args=ocp.args.Composite(**{_META: ocp.args.JsonRestore()}))[_META]

@@ -1,0 +1,1 @@
+"""A page about runs: one HTML file with all that it shows inside."""
