@@ -62,7 +62,7 @@ lint: $(DEV_STAMP) ## check style, formatting and types
 	@$(BIN)/python -m ruff format --check .
 	@$(BIN)/python -m pyright --pythonpath $(BIN)/python
 
-install: $(RUN_STAMP) ## make .venv with jaxmem in it, as all targets do; EXTRA=cuda or tpu, brax or playground
+install: $(RUN_STAMP) ## make .venv with jaxmem in it, as all targets do; EXTRA=cuda or tpu, brax, playground or atari
 
 clean: ## remove .venv, builds and caches; runs stay
 	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis

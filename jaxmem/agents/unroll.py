@@ -15,8 +15,9 @@ from jaxmem.replay import Episodes
 class Unroll:
     """T consecutive steps of B rows, time-major, with what comes after the last one; episodes may end and begin inside.
 
-    Where a time limit cuts an episode off, one step shows its last observation: nothing is done there (`mask` is
-    False), but its value is what the step before goes on to. The next step begins the next episode.
+    Where a time limit cuts an episode off, and at every end in environments that play rows, one step shows its last
+    observation: nothing is done there (`mask` is False), but its value is what the step before goes on to, unless that
+    terminated. The next step begins the next episode.
 
     Attributes:
         memory: the agent's memory of B rows before the first step; None where every row begins an episode.

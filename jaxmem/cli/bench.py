@@ -1,4 +1,4 @@
-"""`jaxmem bench`: measure environments, cores and their memory, TD3, and how long exact lengths take."""
+"""`jaxmem bench`: measure environments, games, cores and their memory, TD3, and how long exact lengths take."""
 
 import argparse
 import importlib.util
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from jaxmem.benchmarks import atari as atari_bench
 from jaxmem.benchmarks import control, core_tables, machine
 from jaxmem.benchmarks import cores as core_bench
 from jaxmem.benchmarks import envs as env_bench
@@ -17,7 +18,7 @@ from jaxmem.benchmarks.report import Table
 from jaxmem.benchmarks.timing import Repeats
 from jaxmem.cli.arguments import Parser, check_out, count
 from jaxmem.cli.stages import Stages
-from jaxmem.config import lookup
+from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import memax, registered_cores
 from jaxmem.cores import options as core_options
 from jaxmem.envs import options as env_options
@@ -81,7 +82,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     )
     parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update, or parts of them (32)")
     parser.add_argument("--context", type=count, metavar="N", help="steps of the parts that td3 learns from (64)")
-    parser.add_argument("--act-batch", type=count, metavar="N", help="rows that act side by side (16)")
+    parser.add_argument("--act-batch", type=count, metavar="N", help="rows that act, and games, side by side (16)")
     parser.add_argument("--width", type=count, metavar="N", help="width of the cores (128)")
     parser.add_argument("--dropout", type=float, metavar="RATE", help="measure learning with this dropout, too")
     parser.add_argument("--ids", nargs="+", metavar="ID", help="environments (all of jaxmem's own)")
@@ -206,6 +207,23 @@ def _memory_maze(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
+def _atari(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    ids = atari_bench.IDS[:1] if options.quick else atari_bench.IDS
+    if not atari_bench.is_installed():
+        if "atari" in options.what:
+            raise ConfigError("atari needs ale-py: `pip install 'jaxmem[atari]'` adds it")
+        print("note: Atari games are not measured: `pip install 'jaxmem[atari]'` adds them", file=sys.stderr)
+        return list
+    bench = atari_bench.AtariBench(ids, options.act_batch, options.env_steps, _repeats(options))
+
+    def run() -> list[Table]:
+        progress = Stages(len(ids))
+        with progress:
+            return [atari_bench.measure(bench, lambda what: progress.begin(what, 1))]
+
+    return run
+
+
 def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
     corridors = sorted(set(options.corridors))
 
@@ -222,5 +240,6 @@ _MEASURES = {
     "cores": _cores,
     "td3": _td3,
     "memory_maze": _memory_maze,
+    "atari": _atari,
     "lengths": _lengths,
 }

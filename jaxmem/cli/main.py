@@ -25,6 +25,7 @@ COMMANDS = {
     "evaluate": Command("jaxmem.cli.evaluate", "play greedy episodes with a trained run"),
     "plot": Command("jaxmem.cli.plot", "draw the learning curves of runs and sweeps, and compare them"),
     "report": Command("jaxmem.cli.report", "write one HTML page about runs: scores, curves, where agents look"),
+    "look": Command("jaxmem.cli.look", "where a trained agent looks, beside what matters to it"),
     "memory": Command("jaxmem.cli.memory", "what the memory of a sequence model holds, and what exchanging it does"),
     "measure": Command("jaxmem.cli.measure", "memory and credit-assignment lengths of a task, exact or estimated"),
     "render": Command("jaxmem.cli.render", "draw an episode of an environment as GIF or PNG"),

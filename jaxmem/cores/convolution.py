@@ -1,6 +1,7 @@
 """Convolutions that are as fast on CPUs as products are, and the convolutional LSTM."""
 
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -27,9 +28,9 @@ def patches(x: jax.Array, kernel: int) -> jax.Array:
 def convolve(x: jax.Array, kernel: jax.Array, size: int, stride: int = 1, padding: int = 0) -> jax.Array:
     """A convolution without bias.
 
-    On CPUs it is one matrix product over what the kernel sees at each place: XLA takes two to four times as long for
-    the gradients of convolutions that are small. A kernel with a stride is a few blocks of stride x stride pixels, so
-    that patches of blocks are multiplied, which moves less than patches of pixels would.
+    Where a gradient is taken on a CPU, it is one matrix product over what the kernel sees at each place: XLA takes up
+    to four times as long for the gradients of convolutions that are small. Without a gradient its convolution is
+    faster, up to ten times on pictures of 84 pixels.
 
     Args:
         x: [N, H, W, C].
@@ -41,25 +42,50 @@ def convolve(x: jax.Array, kernel: jax.Array, size: int, stride: int = 1, paddin
     Returns:
         [N, (H + 2 padding - size) // stride + 1, ..., F].
     """
+    x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
+    return (_either if jax.default_backend() == "cpu" else _convolution)(x, kernel, size, stride)
+
+
+def _convolution(x: jax.Array, kernel: jax.Array, size: int, stride: int) -> jax.Array:
     across = size // stride
-    if jax.default_backend() == "cpu":
-        x = jnp.pad(x, ((0, 0), (padding, padding), (padding, padding), (0, 0)))
-        seen = patches(x if stride == 1 else blocks(x, stride), across)
-        return (seen.reshape(-1, seen.shape[-1]) @ kernel).reshape(*seen.shape[:-1], -1)
     pixels = kernel.reshape(across, across, stride, stride, x.shape[-1], -1).swapaxes(1, 2)
     pixels = pixels.reshape(size, size, x.shape[-1], -1)
-    sides = ((padding, padding), (padding, padding))
-    return jax.lax.conv_general_dilated(x, pixels, (stride, stride), sides, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return jax.lax.conv_general_dilated(
+        x, pixels, (stride, stride), "VALID", dimension_numbers=("NHWC", "HWIO", "NHWC")
+    )
+
+
+def _products(x: jax.Array, kernel: jax.Array, size: int, stride: int) -> jax.Array:
+    # Patches of blocks move less than patches of pixels would.
+    seen = patches(x if stride == 1 else blocks(x, stride), size // stride)
+    return (seen.reshape(-1, seen.shape[-1]) @ kernel).reshape(*seen.shape[:-1], -1)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _either(x: jax.Array, kernel: jax.Array, size: int, stride: int) -> jax.Array:
+    return _convolution(x, kernel, size, stride)
+
+
+def _forward(x: jax.Array, kernel: jax.Array, size: int, stride: int) -> tuple[jax.Array, Any]:
+    return jax.vjp(partial(_products, size=size, stride=stride), x, kernel)
+
+
+def _backward(size: int, stride: int, pullback: Any, gradient: jax.Array) -> Any:
+    return pullback(gradient)
+
+
+_either.defvjp(_forward, _backward)
 
 
 class Conv(nn.Module):
-    """`convolve` with trained weights, uniform in +-1/sqrt(fan_in) at first as PyTorch's, and a bias.
+    """`convolve` with trained weights, and a bias.
 
     Attributes:
         features: number of kernels, F.
         size: height and width of a kernel.
         stride: of the kernels; must divide `size`.
         padding: rows and columns of zeros on each side.
+        initial: of weights and bias: "uniform" in +-1/sqrt(fan_in), as PyTorch's, or "normal", LeCun's, and bias zero.
         dtype: of the computation.
     """
 
@@ -67,14 +93,18 @@ class Conv(nn.Module):
     size: int
     stride: int = 1
     padding: int = 0
+    initial: Literal["uniform", "normal"] = "uniform"
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
         """[N, H, W, C] -> [N, H', W', F]."""
         inputs = self.size * self.size * x.shape[-1]
-        kernel = self.param("kernel", fan_in_uniform(inputs), (inputs, self.features))
-        bias = self.param("bias", fan_in_uniform(inputs), (self.features,))
+        of_kernel = of_bias = fan_in_uniform(inputs)
+        if self.initial == "normal":
+            of_kernel, of_bias = nn.initializers.lecun_normal(), nn.initializers.zeros
+        kernel = self.param("kernel", of_kernel, (inputs, self.features))
+        bias = self.param("bias", of_bias, (self.features,))
         x, kernel, bias = (leaf.astype(self.dtype) for leaf in (x, kernel, bias))
         return convolve(x, kernel, self.size, self.stride, self.padding) + bias
 

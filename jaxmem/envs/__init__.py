@@ -37,6 +37,7 @@ from jaxmem.envs.registry import (
     is_known,
     make,
     options,
+    plays_rows,
     register,
     spec,
 )
@@ -147,6 +148,7 @@ __all__ = [
     "is_known",
     "make",
     "options",
+    "plays_rows",
     "register",
     "registered_envs",
     "scripted_policies",

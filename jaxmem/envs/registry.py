@@ -58,6 +58,10 @@ class EnvOptions(Config):
         """What the task asks with these options."""
         raise NotImplementedError
 
+    def evaluated(self) -> "EnvOptions":
+        """What evaluations play of the task: by default the same; params of the same structure, no longer episodes."""
+        return self
+
     def with_horizon(self, steps: int) -> "EnvOptions":
         """The same task at another length: episodes of at most `steps` steps; params of the same structure.
 
@@ -74,6 +78,7 @@ _factories: dict[str, Factory] = {}
 # What the prefix of an id leads to: a module with `ids()`, every id that it has, and `options_class(id)`, which raises
 # `ConfigError` where there is no such id. Neither needs the library itself.
 ADAPTERS: dict[str, str] = {
+    "ale/": "jaxmem.envs.atari.ids",
     "brax/": "jaxmem.envs.simulators.brax_ids",
     "playground/": "jaxmem.envs.simulators.playground_ids",
 }
@@ -170,6 +175,15 @@ def horizon(env: Any, params: Any) -> int:
 def fixed_horizon(env: Any) -> bool:
     """Whether every episode of `env` takes exactly `horizon(env, params)` steps."""
     return bool(getattr(env, "fixed_horizon", False))
+
+
+def plays_rows(env: Any) -> bool:
+    """Whether `env` is one for whole batches, which begins anew by itself where an episode ended, one step later.
+
+    Such an environment has `reset_rows(key, rows, params) -> (obs, state)` and `step_rows(state, action, params) ->
+    (obs, state, reward, terminated, truncated, info)`, all with a leading axis of rows, and cannot be mapped.
+    """
+    return hasattr(env, "reset_rows")
 
 
 def episode_metrics(env: Any) -> tuple[str, ...]:

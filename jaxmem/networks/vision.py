@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from jaxmem.cores.convolution import blocks, patches
+from jaxmem.cores.convolution import Conv
 from jaxmem.cores.initial import fan_in_uniform
 
 
@@ -22,8 +22,7 @@ class SmallCNN(nn.Module):
     Stride 1, no padding, and no activation after the linear layer. The paper has 8 and 16 channels, kernels of 2x2 and
     a width of 100. Initial values as PyTorch's, uniform in +-1/sqrt(fan_in).
 
-    A convolution is written as one matrix product over the shifted pictures side by side: XLA's CPU backend takes two
-    to four times as long for the gradients of convolutions that are this small.
+    A convolution is `jaxmem.cores.convolution.convolve`.
     """
 
     width: int
@@ -36,14 +35,10 @@ class SmallCNN(nn.Module):
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
         for index, channels in enumerate(self.channels):
-            seen = patches(x, self.kernel)
-            flat = seen.reshape(-1, seen.shape[-1])
-            x = nn.relu(self._linear(flat, channels, f"conv_{index}")).reshape(*seen.shape[:-1], channels)
-        return self._linear(x.reshape(x.shape[0], -1), self.width, "out")
-
-    def _linear(self, x: jax.Array, width: int, name: str) -> jax.Array:
+            x = nn.relu(Conv(channels, self.kernel, dtype=self.dtype, name=f"conv_{index}")(x))
+        x = x.reshape(x.shape[0], -1)
         uniform = fan_in_uniform(x.shape[-1])
-        return nn.Dense(width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name=name)(x)
+        return nn.Dense(self.width, dtype=self.dtype, kernel_init=uniform, bias_init=uniform, name="out")(x)
 
 
 # Kernel and stride of the layers of Mnih et al. 2015, and their channels.
@@ -64,9 +59,6 @@ class StridedCNN(nn.Module):
 
     For pictures of some 64 or 84 pixels: the encoder of Decision Transformer and of RATE (Cherepanov et al. 2023,
     arXiv:2306.09459).
-
-    A kernel is a few blocks of stride x stride pixels: blocks are put in order once, then patches of them are
-    multiplied as in `SmallCNN`, which moves less than patches of pixels would.
     """
 
     width: int
@@ -78,8 +70,5 @@ class StridedCNN(nn.Module):
         """Encode pictures [N, H, W, C], float: returns [N, width]."""
         x = picture.astype(self.dtype)
         for index, (channels, (kernel, stride)) in enumerate(zip(self.channels, _STRIDED, strict=True)):
-            seen = patches(blocks(x, stride), kernel // stride)
-            flat = seen.reshape(-1, seen.shape[-1])
-            x = nn.relu(nn.Dense(channels, dtype=self.dtype, name=f"conv_{index}")(flat))
-            x = x.reshape(*seen.shape[:-1], channels)
+            x = nn.relu(Conv(channels, kernel, stride, initial="normal", dtype=self.dtype, name=f"conv_{index}")(x))
         return nn.Dense(self.width, dtype=self.dtype, name="out")(x.reshape(x.shape[0], -1))

@@ -21,13 +21,16 @@ class Compiled:
     """The functions of a run, as executables that can never compile again.
 
     Attributes:
+        program: whose functions they are. It is kept, as some environments live only as long as it does.
         seconds: how long tracing and compiling took.
     """
 
+    program: Program
     _init: Any
     _iterate: Any
     _report: Any
     _clear: Any
+    _begin_anew: Any
     template: Run
     sharding: Any
     seconds: float
@@ -35,6 +38,10 @@ class Compiled:
     def init(self, key: jax.Array) -> Run:
         """See `Program.init`."""
         return place(self._init(key), self.sharding)
+
+    def begin_anew(self, run: Run) -> Run:
+        """See `Program.begin_anew`; `run` is donated. There where a run that needs it goes on."""
+        return self._begin_anew(run)
 
     def iterate(self, run: Run, iterations: int) -> Run:
         """See `Program.iterate`; `run` is donated and must not be used again. Waits for the result."""
@@ -60,7 +67,7 @@ def _check_memory(what: str, needed: int, instead: str) -> None:
 
 
 def compile_program(program: Program, *, resume: bool) -> Compiled:
-    """Trace all functions, then compile them side by side; `resume` leaves out `init`, which it does not need."""
+    """Trace all functions, then compile them side by side; `resume` needs no `init`, but some need `begin_anew`."""
     began = time.perf_counter()
     key = jax.random.key(program.config.seed)
     init = jax.jit(program.init)
@@ -84,6 +91,8 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     ]
     if not resume:
         lowered.append(traced.lower())
+    elif program.begins_anew:
+        lowered.append(jax.jit(program.begin_anew, donate_argnums=0, out_shardings=out).lower(template))
     with ThreadPoolExecutor(len(lowered)) as pool:
         compiled = list(pool.map(lambda item: item.compile(), lowered))
     fewer = "fewer seeds, a smaller core, or fewer rows or steps in an update"
@@ -91,10 +100,12 @@ def compile_program(program: Program, *, resume: bool) -> Compiled:
     memory = compiled[0].memory_analysis()
     _check_memory(f"an iteration {seeds}", memory.temp_size_in_bytes * devices, fewer)
     return Compiled(
+        program=program,
         _iterate=compiled[0],
         _report=compiled[1],
         _clear=compiled[2],
         _init=None if resume else compiled[3],
+        _begin_anew=compiled[3] if resume and program.begins_anew else None,
         template=template,
         sharding=sharding,
         seconds=time.perf_counter() - began,

@@ -30,13 +30,16 @@ class Program:
 
     `init`, `iterate`, `evaluate`, `report` and `clear_window` act on all seeds at once and can be jitted; `iterate`
     takes the number of iterations as an argument, so that chunks of any length share one compilation.
+
+    Environments that play rows (`envs.plays_rows`) are not part of a `Run`: their program has one run at a time, of
+    which `init` or `begin_anew` must have begun the episodes here, and lives as long as what was compiled of it.
     """
 
     config: RunConfig
 
     def __post_init__(self) -> None:
         # Now, since the first use may be inside a trace: arrays that an environment makes would be tracers there.
-        _ = self.agent, self.redistribution
+        _ = self.agent, self.redistribution, self.eval_task
 
     @cached_property
     def task(self) -> Task:
@@ -46,9 +49,23 @@ class Program:
         return task
 
     @cached_property
+    def eval_task(self) -> Task:
+        """What evaluations play: the same task, unless the environment's options say otherwise, or it plays rows."""
+        options = self.config.env.evaluated()
+        if options == self.config.env and not self.begins_anew:
+            return self.task
+        return Task.of(options)
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether no checkpoint holds the environment, so that a run that goes on from one begins its episodes anew."""
+        return envs.plays_rows(self.task.env)
+
+    @cached_property
     def agent(self) -> Agent:
         """The algorithm, bound to network and task."""
         self._check_actions()
+        self._check_rows()
         agent = self.config.agent.make(*self._parts, self.task.horizon)
         self._check_metrics(agent)
         return agent
@@ -87,6 +104,25 @@ class Program:
             f"agent.name is {options.name!r}: {self.config.env.id} has {kind} actions, allowed is {allowed}"
         )
 
+    def _check_rows(self) -> None:
+        if not self.begins_anew:
+            return
+        config, env_id = self.config, self.config.env.id
+        if config.seeds > 1:
+            raise ConfigError(
+                f"seeds is {config.seeds}: {env_id} plays one seed at a time, allowed is 1; run it again with another "
+                "--seed"
+            )
+        if not config.agent.on_policy:
+            known = {name: agents.options(name) for name in agents.registered_agents}
+            fitting = [name for name, agent in known.items() if agent.on_policy and not agent.continuous]
+            raise ConfigError(
+                f"agent.name is {config.agent.name!r}: it learns from a replay of whole episodes, {env_id} plays in "
+                f"rows that go on, allowed is {' or '.join(fitting)}"
+            )
+        if config.loop.unroll is None:
+            raise ConfigError(f"loop.unroll is none: {env_id} plays in rows that go on, allowed is a number of steps")
+
     def _check_metrics(self, agent: Agent) -> None:
         env_id, names = self.config.env.id, envs.episode_metrics(self.task.env)
         taken = sorted({"return", "length", *update_metrics(agent, self.redistribution)} & set(names))
@@ -98,6 +134,11 @@ class Program:
     def init(self, key: jax.Array) -> Run:
         """A run of every seed; where there is a replay, it holds random episodes, and first updates were made."""
         return self._over_seeds(self._init)(jax.random.split(key, self.config.seeds))
+
+    def begin_anew(self, run: Run) -> Run:
+        """The run with new episodes in all rows, everything else as it was; where `begins_anew`."""
+        learner: Any = self.learner
+        return self._over_seeds(learner.begin_anew)(run)
 
     def iterate(self, run: Run, iterations: jax.Array | int) -> Run:
         """Go on for a number of iterations: play and learn."""
@@ -145,7 +186,7 @@ class Program:
 
     def _evaluate(self, run: Run, count: int, mode: Mode) -> Metrics:
         key = jax.random.fold_in(run.eval_key, run.iterations)
-        _, outcome = collect(self.task, self.agent, run.agent, key, count, mode, (1.0, 0.0))
+        _, outcome = collect(self.eval_task, self.agent, run.agent, key, count, mode, (1.0, 0.0))
         return {name: jnp.mean(value) for name, value in outcome.items()}
 
     def _decisive(self, run: Run) -> jax.Array:

@@ -32,6 +32,11 @@ class OnPolicy:
         actors = () if whole else begin(self.task, self.agent, collect_key, self.loop.collect, self.deviations)
         return fresh(self.task, self.agent, self.redistribution, self.deviations, state, actors, key, eval_key)
 
+    def begin_anew(self, run: Run) -> Run:
+        """A run with unrolls whose rows all begin an episode; everything else stays."""
+        key = jax.random.fold_in(run.key, BESIDE - 2)
+        return replace(run, experience=begin(self.task, self.agent, key, self.loop.collect, self.deviations))
+
     def iterate(self, run: Run, progress: tuple[jax.Array | float, float]) -> Run:
         """Play, and pass over what was played: in each pass, a gradient step on each part of the rows."""
         key, play_key, update_key = jax.random.split(run.key, 3)

@@ -23,7 +23,8 @@ class Actors:
         memory: the agent's memory of what came before `inputs`.
         inputs: what is seen next.
         start: bool [B], whether that begins an episode.
-        cut: bool [B], whether it is the last observation of an episode that a time limit ended.
+        cut: bool [B], whether it is the last observation of an episode, at which nothing will be done: where a time
+            limit ended it, and of environments that begin anew by themselves, at every end.
         plan: the deviations of the episodes.
         reward: float32 [B], sum of the rewards of the episode so far.
         length: float32 [B], its steps so far.
@@ -101,20 +102,17 @@ def play(
         taken = ~actors.cut
         reward = jnp.where(taken, stepped.reward, 0)
         terminated = taken & stepped.terminated
-        cut = taken & stepped.truncated & ~stepped.terminated
         over = {"return": actors.reward + reward, "length": actors.length + taken} | stepped.said
-        ended = terminated | cut
+        ended = taken & stepped.ended
         sums = {name: sums[name] + jnp.sum(jnp.where(ended, over[name], 0)) for name in names}
-        # A row that was cut off has just shown its last observation: it begins anew, as do those that terminated.
-        start = terminated | actors.cut
-        obs, env_state = task.reset(reset_key, rows)
+        onward = task.onward(reset_key, stepped, actors.cut)
         after = Actors(
-            env_state=keep(start, env_state, stepped.state),
+            env_state=onward.state,
             memory=memory,
-            inputs=keep(start, task.first_inputs(obs), Inputs(stepped.obs, action, reward)),
-            start=start,
-            cut=cut,
-            plan=keep(start, deviations.plan(plan_key, rows), actors.plan),
+            inputs=keep(onward.start, task.first_inputs(onward.obs), Inputs(onward.obs, action, reward)),
+            start=onward.start,
+            cut=onward.cut,
+            plan=keep(onward.start, deviations.plan(plan_key, rows), actors.plan),
             reward=jnp.where(ended, 0, over["return"]),
             length=jnp.where(ended, 0, over["length"]),
         )

@@ -37,11 +37,27 @@ class Stepped(NamedTuple):
         return self.terminated | self.truncated
 
 
+class Onward(NamedTuple):
+    """Where B rows are after a step, from which they play on.
+
+    Attributes:
+        obs: [B, ...], what is seen next.
+        state: the environment's, leading axis B.
+        start: bool [B], whether that begins an episode.
+        cut: bool [B], whether it is the last observation of an episode, at which nothing will be done.
+    """
+
+    obs: jax.Array
+    state: Any
+    start: jax.Array
+    cut: jax.Array
+
+
 class Task(NamedTuple):
     """An environment with its parameters and what follows from them.
 
     Attributes:
-        env: a gymnax environment.
+        env: a gymnax environment, or one that plays rows, see `envs.plays_rows`.
         params: its parameters.
         horizon: the most steps of an episode.
         reports: which of its episode metrics `info` really has.
@@ -80,11 +96,16 @@ class Task(NamedTuple):
 
     def reset(self, key: jax.Array, rows: int) -> tuple[jax.Array, Any]:
         """Begin an episode in each of B rows: observations [B, ...] and states."""
+        if envs.plays_rows(self.env):
+            return self.env.reset_rows(key, rows, self.params)
         return jax.vmap(self.env.reset_env, in_axes=(0, None))(jax.random.split(key, rows), self.params)
 
     def step(self, key: jax.Array, state: Any, action: jax.Array) -> Stepped:
-        """One step of B rows, which stay where their episode ends; actions as agents have them, [B, ...]."""
+        """One step of B rows; actions as agents have them, [B, ...]. See `onward` for what comes after an end."""
         names = envs.episode_metrics(self.env)
+        if envs.plays_rows(self.env):
+            obs, state, reward, terminated, truncated, info = self.env.step_rows(state, action, self.params)
+            return Stepped(obs, state, reward, terminated, truncated, {name: info[name] for name in names})
         if self.actions.continuous:
             space = self.env.action_space(self.params)
             action = space.low + (action + 1) / 2 * (space.high - space.low)
@@ -113,6 +134,27 @@ class Task(NamedTuple):
             terminated=terminated,
             truncated=truncated,
             said=jax.tree.map(lambda value: jnp.where(ended, value, 0), stepped.said),
+        )
+
+    def onward(self, key: jax.Array, stepped: Stepped, cut: jax.Array) -> Onward:
+        """Where rows play on after a step; those whose episode ended begin the next one.
+
+        Args:
+            key: randomness of the episodes that begin.
+            stepped: what the step gave.
+            cut: bool [B], the rows for which it was no step of an episode: see `Onward`.
+        """
+        if envs.plays_rows(self.env):
+            # They begin anew by themselves, in the step after their last one.
+            return Onward(stepped.obs, stepped.state, cut & ~stepped.ended, stepped.ended)
+        # The last observation has to be shown only after a time limit, where its value counts.
+        start = cut | stepped.terminated
+        obs, state = self.reset(key, cut.shape[0])
+        return Onward(
+            obs=keep(start, obs, stepped.obs),
+            state=keep(start, state, stepped.state),
+            start=start,
+            cut=~cut & stepped.truncated & ~stepped.terminated,
         )
 
     def random_actions(self, key: jax.Array, rows: int) -> Decision:

@@ -134,7 +134,8 @@ def start(config: RunConfig, folder: RunFolder, display: Display, stop: Stop | N
 def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop: Stop | None = None) -> list[Row]:
     """Go on with a run from a checkpoint: "latest", "previous" or a number; see `start`.
 
-    On the same machine with as many devices, the run ends in the same bits as if it had never stopped.
+    On the same machine with as many devices, the run ends in the same bits as if it had never stopped, but for games,
+    which no checkpoint holds: they begin anew.
 
     Raises:
         CheckpointError: if there is no such checkpoint, or it cannot be used.
@@ -159,7 +160,14 @@ def resume(folder: RunFolder, display: Display, checkpoint: str = "latest", stop
     with listen(stop):
         recorder = Recorder(folder, display, checkpoints, board, rows, began - meta["wall_s"])
         run = place(run, compiled.sharding)
-        return _Session(config, compiled, recorder, run, meta["iteration"], meta["solved"]).go(stop)
+        session = _Session(config, compiled, recorder, run, meta["iteration"], meta["solved"])
+        if compiled.program.begins_anew and not session.finished:
+            display.say(
+                "the games begin anew: emulators cannot be restored, so this run will not end in the same bits as one "
+                "never stopped"
+            )
+            session.run = compiled.begin_anew(run)
+        return session.go(stop)
 
 
 def finished_rows(folder: RunFolder) -> list[Row] | None:

@@ -138,7 +138,7 @@ def test_wrong_options_are_told_in_one_line():
 
 
 def test_names_of_adapters_lead_to_modules():
-    assert set(registry.ADAPTERS) == {"brax/", "playground/"}
+    assert set(registry.ADAPTERS) == {"ale/", "brax/", "playground/"}
     with pytest.raises(ConfigError, match="'brax'"):
         envs.options("brax")
 

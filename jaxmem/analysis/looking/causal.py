@@ -1,0 +1,107 @@
+"""What policy and value do when the cells are taken away that attention is on, and when others are.
+
+Attention that lies on a place is no proof that anything was read there. So the most attended cells of a frame are
+blurred, or emptied, and as many of the least attended ones, and as many random ones; what is compared is how far the
+policy moves.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy import special
+
+from jaxmem.agents.base import Params
+from jaxmem.analysis.looking.agreement import SHARE, levels
+from jaxmem.analysis.looking.saliency import Answers, answers, blurred
+from jaxmem.analysis.looking.watch import Moments, in_blocks
+from jaxmem.networks import PolicyValue
+
+CHOICES = ("most", "random", "least")
+FILLS = ("blur", "zero")
+_FRAMES = 8
+
+
+class Effect(NamedTuple):
+    """What taking cells away does, float64 [N] for N frames.
+
+    Attributes:
+        divergence: KL divergence from the policy with the frame as it is to that without the cells.
+        value: how far the value moves, either way.
+    """
+
+    divergence: np.ndarray
+    value: np.ndarray
+
+
+def chosen_cells(
+    maps: np.ndarray, rng: np.random.Generator, share: float = SHARE, choices: tuple[str, ...] = CHOICES
+) -> dict[str, np.ndarray]:
+    """Cells of N frames by their maps [N, H, W], a `share` of all, rounded up: bool [N, H, W] by choice.
+
+    Among cells with the same attention lots are drawn; random ones are drawn from all.
+    """
+    flat = levels(maps)
+    count = int(np.ceil(share * flat.shape[1] - 1e-9))
+    lots = rng.random(flat.shape)
+    orders = {
+        "most": np.lexsort((lots, -flat)),
+        "random": np.argsort(rng.random(flat.shape), axis=1),
+        "least": np.lexsort((lots, flat)),
+    }
+
+    def cells(order: np.ndarray) -> np.ndarray:
+        taken = np.zeros(flat.shape, bool)
+        np.put_along_axis(taken, order[:, :count], True, axis=1)
+        return taken.reshape(maps.shape)
+
+    return {choice: cells(orders[choice]) for choice in choices}
+
+
+def effects(
+    net: PolicyValue,
+    params: Params,
+    moments: Moments,
+    cells: dict[str, np.ndarray],
+    blur: float,
+    advance: Callable[[int], None] = lambda done: None,
+) -> dict[tuple[str, str], Effect]:
+    """What taking cells away does, by what is put there ("blur" or "zero") and by choice.
+
+    Args:
+        net: the network.
+        params: its variables.
+        moments: N steps.
+        cells: bool [N, H, W] by choice.
+        blur: deviation of the Gaussian that blurs, in pixels.
+        advance: called with the number of moments that are done.
+    """
+    masks = np.stack(list(cells.values()), axis=1).astype(np.float32)
+    found = in_blocks(lambda part: _effects(net, params, *part, blur), (moments, jnp.asarray(masks)), _FRAMES, advance)
+    # On the host, in float64: of small divergences, float32 would leave little but rounding.
+    logits, values = (np.asarray(part, np.float64) for part in found)
+    policy = special.softmax(logits, axis=-1)
+    divergence = special.rel_entr(policy[:, :, :1], policy[:, :, 1:]).sum(axis=-1)
+    value = np.abs(values[:, :, 1:] - values[:, :, :1])
+    return {
+        (fill, choice): Effect(divergence[:, f, c], value[:, f, c])
+        for f, fill in enumerate(FILLS)
+        for c, choice in enumerate(cells)
+    }
+
+
+@partial(jax.jit, static_argnums=(0, 4))
+def _effects(net: PolicyValue, params: Params, moments: Moments, masks: jax.Array, blur: float) -> Answers:
+    """What is said of N moments with masks [N, G, H, W]: [N, fills, 1 + G, ...], first of the frame as it is."""
+    fills = {"blur": lambda frame: blurred(frame, blur), "zero": jnp.zeros_like}
+
+    def one(inputs: tuple[Moments, jax.Array]) -> Answers:
+        moment, masks = inputs
+        masks = jnp.concatenate([jnp.zeros_like(masks[:1]), masks])
+        said = [answers(net, params, moment, masks, fills[fill]) for fill in FILLS]
+        return jax.tree.map(lambda *parts: jnp.stack(parts), *said)
+
+    return jax.lax.map(one, (moments, masks))

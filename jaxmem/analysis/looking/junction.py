@@ -1,0 +1,68 @@
+"""How much of its temporal attention a transformer gives the cue when it decides at the junction of a T-Maze."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxmem.analysis.attention import Attention
+from jaxmem.analysis.looking.agreement import mean_of_frames
+from jaxmem.analysis.statistics import Interval
+
+
+class OnCue(NamedTuple):
+    """Attention of one layer to the cue, over a group of episodes.
+
+    Attributes:
+        layer: from 1 on, the lowest first.
+        group: "all", "correct" or "incorrect".
+        episodes: how many these are.
+        share: mean share of the weights of the last decision, averaged over heads, that is on steps with the cue.
+        interval: its 95 % bootstrap interval over episodes.
+        uniform: what attention would give these steps that is the same to all steps.
+    """
+
+    layer: int
+    group: str
+    episodes: int
+    share: float
+    interval: Interval
+    uniform: float
+
+
+def cue_seen(obs: np.ndarray, time_step: bool = False) -> np.ndarray:
+    """Whether observations of a T-Maze, [..., D], show the cue: bool [...].
+
+    Args:
+        obs: the observations, with or without the position.
+        time_step: whether the time is appended to them.
+    """
+    numbers = obs[..., :-1] if time_step else obs
+    shown = numbers[..., -1] != 0
+    # Without the position, the number has another meaning at the junction and behind it.
+    return shown if numbers.shape[-1] == 3 else shown & (numbers[..., 0] == 0)
+
+
+def on_cue(attention: Attention, time_step: bool = False) -> list[OnCue]:
+    """Attention of the last decisions to the cue, by layer and by how the episodes ended.
+
+    Episodes in which the cue was never seen are left out: there is nothing to attend to.
+
+    Args:
+        attention: of episodes in a T-Maze.
+        time_step: whether the time is appended to its observations.
+    """
+    weights = attention.of_last_decision().mean(axis=1)
+    layers, rows, time = weights.shape
+    length = np.asarray(attention.episodes.length)
+    seen = cue_seen(np.asarray(attention.episodes.obs)[:time], time_step).T & (np.arange(time) < length[:, None])
+    share, uniform = np.sum(weights * seen, axis=-1), seen.sum(axis=1) / length
+    correct = attention.outcome["success"] > 0
+    groups = {"all": np.ones(rows, bool), "correct": correct, "incorrect": ~correct}
+    found = []
+    for layer in range(layers):
+        for group, members in groups.items():
+            chosen = members & seen.any(axis=1)
+            if chosen.any():
+                mean, bounds = mean_of_frames(share[layer, chosen], np.arange(chosen.sum()))
+                found.append(OnCue(layer + 1, group, int(chosen.sum()), mean, bounds, float(uniform[chosen].mean())))
+    return found

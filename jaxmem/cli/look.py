@@ -1,0 +1,98 @@
+"""`jaxmem look`: where a trained agent looks, beside what matters to it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxmem.analysis.looking import LookOptions, look, write
+from jaxmem.analysis.looking.report import Row, cells
+from jaxmem.cli.arguments import Parser, add_file_option, count, load_file, natural
+from jaxmem.training.evaluate import load_run
+from jaxmem.training.folder import RunFolder
+from jaxmem.training.progress import Display
+
+_COUNTS = ("frames", "episodes")
+_WIDTH = 120
+_TITLES = {
+    "agreement": "attention beside saliency; the null is other frames' saliency, low and high are of the difference",
+    "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift",
+    "causal": "what policy and value do when a tenth of the cells is taken away",
+}
+_EPILOG = """Pictures, tables and look.json are written into look/ in the run's folder. Intervals are 95 %
+bootstrap intervals over episodes; p is from frames mixed up. A core without attention maps gets the pictures of
+saliency alone."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; see `jaxmem look --help`."""
+    default = LookOptions()
+    parser = Parser("look", "Where a trained agent looks, and whether that is where it matters; no training changes.")
+    parser.epilog = _EPILOG
+    parser.add_argument("run", type=Path, help="run folder")
+    parser.add_argument("--steps", type=count, default=default.steps, help="steps of each row (default: 256)")
+    parser.add_argument("--rows", type=count, default=default.rows, help="rows side by side (default: 8)")
+    parser.add_argument("--frames", type=count, default=default.frames, help="frames in pictures (default: 8)")
+    parser.add_argument(
+        "--compared", type=count, default=default.compared, help="frames that the numbers are about (default: 256)"
+    )
+    parser.add_argument("--checkpoint", default="latest", help="latest (default), previous or a number")
+    parser.add_argument("--seed", type=natural, default=0, help="randomness of the episodes (default: 0)")
+    parser.add_argument("--only", type=natural, default=0, metavar="SEED", help="which seed of the run (default: 0)")
+    add_file_option(parser)
+    options = parser.parse_args(arguments)
+    asked = LookOptions(
+        options.steps, options.rows, options.frames, options.compared, only=options.only, seed=options.seed
+    )
+    load_file(options.file)
+    program, run, step = load_run(RunFolder.open(options.run), options.checkpoint)
+    with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
+        found = look(program, run, asked, shown.advance)
+    console = Console(soft_wrap=True)
+    # Tables are cut off where lines end; those of a narrow terminal go on.
+    console.width = max(console.width, _WIDTH)
+    console.print(f"{found.frames} frames of {found.episodes} episodes", highlight=False)
+    for name, rows in found.tables.items():
+        console.print(_table(_TITLES[name], rows))
+    for path in write(found, options.run):
+        print(f"  {path}")
+    return 0
+
+
+def _table(title: str, rows: Sequence[Row]) -> Table:
+    """A table without what the files say besides: of how many frames and episodes each number is."""
+    shown = [{name: value for name, value in row.items() if name not in _COUNTS} for row in rows]
+    columns, lines = cells(shown)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify="right" if isinstance(shown[0][name], float) else "left", no_wrap=True)
+    for line in lines:
+        table.add_row(*line)
+    return table
+
+
+class _Shown:
+    """How far it is, on stderr, so that stdout holds nothing but the tables."""
+
+    def __init__(self, title: str) -> None:
+        self._console = Console(stderr=True, soft_wrap=True, highlight=False)
+        self._title = title
+        self._display: Display | None = None
+
+    def __enter__(self) -> "_Shown":
+        self._console.print(self._title, markup=False)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._display is not None:
+            self._display.end()
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """Show what is done, of how much, and when it will be over."""
+        if self._display is None:
+            # What was done first took long to compile: it says nothing about the rest.
+            self._display = Display(total, self._console)
+            self._display.begin(done)
+        self._display.advance(done, text)

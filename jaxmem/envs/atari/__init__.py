@@ -1,0 +1,1 @@
+"""Games of the Arcade Learning Environment, played many at once by ale-py inside compiled programs."""

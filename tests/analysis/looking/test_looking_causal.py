@@ -1,0 +1,73 @@
+"""Cells that are taken away: the right ones, and what a network that reads them does then."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from looking_cases import Gaze, Reader, frames, planted
+from scipy import ndimage, special
+
+from jaxmem.analysis.looking.causal import chosen_cells, effects
+from jaxmem.analysis.looking.watch import Moments
+
+SIZE, COUNT = 6, 10
+
+
+def test_the_most_and_the_least_attended_cells_are_chosen():
+    maps = np.random.default_rng(0).random((5, 4, 5))
+    cells = chosen_cells(maps, np.random.default_rng(1), share=0.14)
+    assert all((taken.sum((1, 2)) == 3).all() for taken in cells.values())
+    for index, one in enumerate(maps):
+        order = np.sort(one, axis=None)
+        np.testing.assert_array_equal(cells["most"][index], one >= order[-3])
+        np.testing.assert_array_equal(cells["least"][index], one <= order[2])
+
+
+def test_lots_are_drawn_among_equals():
+    cells = chosen_cells(np.ones((4000, 2, 5)), np.random.default_rng(0))
+    for taken in cells.values():
+        np.testing.assert_allclose(taken.mean(axis=0), 0.1, rtol=0, atol=0.02)
+
+
+@pytest.fixture(scope="module")
+def effects_of_a_reader():
+    """A network that reads the cell (2, 3), and attention that is on it; other cells are no matter."""
+    net = planted(Gaze(2 * SIZE * SIZE + 1, 9, grid=(SIZE, SIZE, 2)), Reader((2 * 15,), 3), Reader((2 * 15 + 1,), 1))
+    inputs = frames((COUNT, SIZE, SIZE, 2), jnp.float32)
+    moments = Moments(net.initial_state(COUNT), inputs, jnp.zeros((COUNT,), bool))
+    maps = np.random.default_rng(0).random((COUNT, SIZE, SIZE))
+    maps[:, 2, 3] = 2
+    # The last frame's attention is elsewhere.
+    maps[-1, 2, 3] = 0.5
+    cells = chosen_cells(maps, np.random.default_rng(1))
+    done = []
+    return inputs, cells, effects(net, {}, moments, cells, 1.0, done.append), done
+
+
+def test_what_is_read_matters(effects_of_a_reader):
+    _, cells, found, done = effects_of_a_reader
+    assert done == [8, 10]
+    assert set(found) == {(fill, choice) for fill in ("blur", "zero") for choice in cells}
+    for fill in ("blur", "zero"):
+        read = np.arange(COUNT) < COUNT - 1
+        np.testing.assert_array_equal(found[fill, "most"].divergence > 0, read)
+        np.testing.assert_array_equal(found[fill, "most"].value > 0, read)
+        np.testing.assert_array_equal(found[fill, "least"].divergence, 0)
+        hit = cells["random"][:, 2, 3]
+        np.testing.assert_array_equal(found[fill, "random"].value > 0, hit)
+
+
+def test_divergence_and_difference_are_those_of_the_definition(effects_of_a_reader):
+    inputs, _, found, _ = effects_of_a_reader
+    frame = np.asarray(inputs.obs, np.float64)
+
+    def said(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        logits = np.stack([(k + 1) * pixels[:, 0] + pixels[:, 0] ** 2 for k in range(3)], axis=-1)
+        return special.softmax(logits, axis=-1), pixels[:, 1] + pixels[:, 1] ** 2
+
+    smooth = ndimage.gaussian_filter(frame, (0, 1, 1, 0))
+    policy, value = said(frame[:, 2, 3])
+    for fill, other in (("blur", smooth[:, 2, 3]), ("zero", np.zeros((COUNT, 2)))):
+        changed, worth = said(other)
+        divergence = np.sum(special.rel_entr(policy, changed), axis=-1)
+        np.testing.assert_allclose(found[fill, "most"].divergence[:-1], divergence[:-1], rtol=1e-3)
+        np.testing.assert_allclose(found[fill, "most"].value[:-1], np.abs(value - worth)[:-1], rtol=1e-4, atol=1e-6)
