@@ -123,7 +123,7 @@ def measure(bench: ControlBench, case: Case) -> Figures:
     agent: Any = make_program(bench, case).agent
     chosen = _WINDOW if isinstance(agent.net.trunk.core, Windowed) else _CARRIED
     parameters = parameter_count(states[chosen].params)
-    program, update = updates(agent, states[chosen], parts_like(agent.example, bench.context, bench.batch_size))
+    program, update = updates(agent.update, states[chosen], parts_like(agent.example, bench.context, bench.batch_size))
     timing = interleave({"update": update}, bench.repeats)["update"].share(UPDATES)
     return Figures(case, parameters, program, timing, acting, chosen)
 

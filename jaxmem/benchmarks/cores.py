@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 
 from jaxmem import agents, cores, envs
-from jaxmem.agents import EpisodeAgent
 from jaxmem.agents.ddqn import DoubleDQN
 from jaxmem.benchmarks.program import Program, build
 from jaxmem.benchmarks.timing import Repeats, Timing, interleave
@@ -126,10 +125,11 @@ def measure(bench: CoreBench, case: Case) -> Figures:
     )
 
 
-def episode(net: MemoryNet, length: int) -> Callable[[Any, jax.Array], jax.Array]:
+def episode(net: Any, length: int) -> Callable[[Any, jax.Array], jax.Array]:
     """A function of parameters and observations [T, B, ...] that acts greedily for T steps and returns the actions.
 
-    Memory and chosen actions are carried from step to step, as in collection; there is no environment.
+    The network is a `MemoryNet` or a `PolicyNet`. Memory and chosen actions are carried from step to step, as in
+    collection; there is no environment.
     """
     apply: Any = net.apply
 
@@ -173,7 +173,7 @@ def _act(bench: CoreBench, case: Case, net: MemoryNet, params: Any, example: Inp
 
 def _learn(bench: CoreBench, case: Case, agent: Any, state: Any) -> Learning:
     episodes = episodes_like(agent.example, case.length, bench.batch_size)
-    program, update = updates(agent, state, episodes)
+    program, update = updates(agent.update, state, episodes)
     square = jax.random.normal(jax.random.key(2), (bench.matmul, bench.matmul))
     product = build(jnp.matmul, square, square)
     times = interleave({"matmul": lambda: product.call(square, square), "update": update}, bench.repeats)
@@ -181,8 +181,12 @@ def _learn(bench: CoreBench, case: Case, agent: Any, state: Any) -> Learning:
     return Learning(replace(program, flops=program.flops / UPDATES), one, product.flops / min(times["matmul"].seconds))
 
 
-def updates(agent: EpisodeAgent, state: Any, episodes: Episodes) -> tuple[Program, Callable[[], Any]]:
-    """`UPDATES` updates of an agent on the same batch: the program, and a function that goes on with them.
+def updates(
+    update: Callable[[Any, Any, jax.Array], tuple[Any, Any]], state: Any, batch: Any
+) -> tuple[Program, Callable[[], Any]]:
+    """`UPDATES` updates on the same batch: the program, and a function that goes on with them.
+
+    An `update` is a function of an agent's state, a batch and a key, which gives the new state and metrics.
 
     As in training, updates are made in a compiled loop, and the old state's memory becomes the new one's; `state` is
     gone with the first call. With one update a call, a CPU would spend a fifth of the time on fetching temporary memory
@@ -190,17 +194,17 @@ def updates(agent: EpisodeAgent, state: Any, episodes: Episodes) -> tuple[Progra
     """
     key = jax.random.key(2)
 
-    def loop(state: Any, episodes: Episodes, key: jax.Array) -> Any:
+    def loop(state: Any, batch: Any, key: jax.Array) -> Any:
         def one(index: jax.Array, state: Any) -> Any:
-            return agent.update(state, episodes, jax.random.fold_in(key, index))[0]
+            return update(state, batch, jax.random.fold_in(key, index))[0]
 
         return jax.lax.fori_loop(0, UPDATES, one, state)
 
-    program = build(loop, state, episodes, key, donate=(0,))
+    program = build(loop, state, batch, key, donate=(0,))
 
-    def update() -> Any:
+    def go_on() -> Any:
         nonlocal state
-        state = program.call(state, episodes, key)
+        state = program.call(state, batch, key)
         return jax.tree.leaves(state)[0]
 
-    return program, update
+    return program, go_on

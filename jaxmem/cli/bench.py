@@ -1,4 +1,4 @@
-"""`jaxmem bench`: measure environments, games, cores and their memory, TD3, and how long exact lengths take."""
+"""`jaxmem bench`: measure environments, games, cores, architectures, TD3, and how long exact lengths take."""
 
 import argparse
 import importlib.util
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from jaxmem.benchmarks import architectures as architecture_bench
 from jaxmem.benchmarks import atari as atari_bench
 from jaxmem.benchmarks import control, core_tables, machine
 from jaxmem.benchmarks import cores as core_bench
@@ -19,7 +20,7 @@ from jaxmem.benchmarks.timing import Repeats
 from jaxmem.cli.arguments import Parser, check_out, count
 from jaxmem.cli.stages import Stages
 from jaxmem.config import ConfigError, lookup
-from jaxmem.cores import memax, registered_cores
+from jaxmem.cores import looks_at, memax, registered_cores
 from jaxmem.cores import options as core_options
 from jaxmem.envs import options as env_options
 from jaxmem.training.folder import write_atomically
@@ -30,6 +31,7 @@ _FULL = {
     "act_batch": 16,
     "width": 128,
     "context": 64,
+    "unroll": 20,
     "envs": 1024,
     "env_steps": 256,
     "corridors": [25, 50, 100, 200],
@@ -42,6 +44,7 @@ _QUICK = {
     "act_batch": 2,
     "width": 8,
     "context": 4,
+    "unroll": 2,
     "envs": 4,
     "env_steps": 8,
     "corridors": [2, 3],
@@ -80,6 +83,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--cores", nargs="+", metavar="CORE", help=f"memory cores (all; td3: {' '.join(control.CORES)})"
     )
+    parser.add_argument(
+        "--architectures",
+        nargs="+",
+        metavar="CORE",
+        help=f"those for pictures ({' '.join(architecture_bench.every())})",
+    )
+    parser.add_argument("--unroll", type=count, metavar="T", help="steps that architectures learn from (20)")
     parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update, or parts of them (32)")
     parser.add_argument("--context", type=count, metavar="N", help="steps of the parts that td3 learns from (64)")
     parser.add_argument("--act-batch", type=count, metavar="N", help="rows that act, and games, side by side (16)")
@@ -131,7 +141,8 @@ def _environments(options: argparse.Namespace) -> Callable[[], list[Table]]:
 
 
 def _cores(options: argparse.Namespace) -> Callable[[], list[Table]]:
-    names = tuple(dict.fromkeys(options.cores or registered_cores))
+    # There are no pictures here: cores that look are measured as architectures.
+    names = tuple(dict.fromkeys(options.cores or [name for name in registered_cores if looks_at(name) is None]))
     for name in names:
         core_options(name)
     if options.cores is None and not memax.is_installed():
@@ -207,6 +218,30 @@ def _memory_maze(options: argparse.Namespace) -> Callable[[], list[Table]]:
     return run
 
 
+def _architectures(options: argparse.Namespace) -> Callable[[], list[Table]]:
+    names = tuple(dict.fromkeys(options.architectures or architecture_bench.every()))
+    pictures = tuple(architecture_bench.PICTURES)
+    bench = architecture_bench.ArchitectureBench(
+        names=names[:1] if options.quick and options.architectures is None else names,
+        pictures=pictures[:1] if options.quick else pictures,
+        rows=options.act_batch,
+        steps=options.unroll,
+        repeats=_repeats(options),
+    )
+    for picture, name in bench.cases():
+        architecture_bench.make_agent(bench, picture, name)
+
+    def run() -> list[Table]:
+        found = {}
+        with Stages(len(bench.cases())) as progress:
+            for picture, name in bench.cases():
+                progress.begin(f"architecture {name}, {picture}", 1)
+                found[picture, name] = architecture_bench.measure(bench, picture, name)
+        return [architecture_bench.table(bench, found)]
+
+    return run
+
+
 def _atari(options: argparse.Namespace) -> Callable[[], list[Table]]:
     ids = atari_bench.IDS[:1] if options.quick else atari_bench.IDS
     if not atari_bench.is_installed():
@@ -238,6 +273,7 @@ def _lengths(options: argparse.Namespace) -> Callable[[], list[Table]]:
 _MEASURES = {
     "envs": _environments,
     "cores": _cores,
+    "architectures": _architectures,
     "td3": _td3,
     "memory_maze": _memory_maze,
     "atari": _atari,

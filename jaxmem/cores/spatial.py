@@ -49,6 +49,8 @@ class SpatialAttention(LookingCore):
         queries: how many maps there are.
         ask: memory, learned, random or mean.
         query_hidden: widths of the layers that make queries of what the memory said.
+        query_spread: of what is added to queries, trained, N(0, `query_spread`^2) at first; without any, all queries
+            begin close to zero, so that each takes nearly the mean of all cells.
         answer_hidden: widths of the layers between the answers and the memory's input, which is `width` wide.
     """
 
@@ -58,6 +60,7 @@ class SpatialAttention(LookingCore):
     queries: int = integer(4, low=1)
     ask: str = choice("memory", ASKS)
     query_hidden: tuple[int, ...] = integers((128, 288), low=1)
+    query_spread: float = number(0.0, low=0.0)
     answer_hidden: tuple[int, ...] = integers((512,), low=1)
 
     looks_at: ClassVar[str] = "features"
@@ -87,7 +90,11 @@ class SpatialAttention(LookingCore):
         self.see = ConvLSTM(self.channels, dtype=self.dtype) if conv else nn.Dense(self.channels, dtype=self.dtype)
         where = GridPositions(self.positions, *self.size)
         asked = self.key_width + position_columns(self.positions)
-        ask = None if self.ask == "mean" else Ask(self.queries, asked, self.ask, self.query_hidden, self.dtype)
+        ask = (
+            None
+            if self.ask == "mean"
+            else Ask(self.queries, asked, self.ask, self.query_hidden, self.query_spread, self.dtype)
+        )
         self.turn = Turn(self.make_memory(), ask, where, self.answer_hidden, self.dtype)
 
     def initial_state(self, batch_size: int) -> SpatialState:
@@ -158,6 +165,7 @@ class Ask(nn.Module):
         width: of each, K.
         of: memory, learned or random.
         hidden: widths of the layers in between.
+        spread: of the last layer's bias at first.
         dtype: of the computation.
     """
 
@@ -165,6 +173,7 @@ class Ask(nn.Module):
     width: int
     of: str
     hidden: Sequence[int]
+    spread: float
     dtype: Any
 
     @nn.compact
@@ -174,7 +183,8 @@ class Ask(nn.Module):
         if self.of == "memory":
             for width in self.hidden:
                 said = nn.relu(nn.Dense(width, dtype=self.dtype)(said))
-            return nn.Dense(self.queries * self.width, dtype=self.dtype)(said).reshape(-1, *shape)
+            bias = nn.initializers.normal(self.spread)
+            return nn.Dense(self.queries * self.width, dtype=self.dtype, bias_init=bias)(said).reshape(-1, *shape)
         constants = self.param("constants", nn.initializers.normal(1.0), shape).astype(self.dtype)
         if self.of == "random":
             constants = jax.lax.stop_gradient(constants)
