@@ -11,7 +11,8 @@ from jaxmem.training import LoopOptions, RunConfig
 
 _DIFFERENCE = (
     "60x60 pixels, games of 5 minutes and 4 million steps instead of 84x84, half an hour and 30 million; three strided "
-    "convolutions in place of the residual network; Adam, four gradient steps an iteration, returns of some twenty steps"
+    "convolutions in place of the residual network; Adam, four gradient steps an iteration, returns of some twenty "
+    "steps"
 )
 
 

@@ -3,27 +3,31 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import jax
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from jaxmem.analysis.looking import LookOptions, look, write
+from jaxmem.analysis.looking.junction import has_junction, look_at_cue, write_junction
 from jaxmem.analysis.looking.report import Row, cells
 from jaxmem.cli.arguments import Parser, add_file_option, count, load_file, natural
 from jaxmem.training.evaluate import load_run
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
 
+_EPISODES = 64
 _COUNTS = ("frames", "episodes")
 _WIDTH = 120
 _TITLES = {
     "agreement": "attention beside saliency; the null is other frames' saliency, low and high are of the difference",
     "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift",
+    "junction": "attention of the last decision to the cue, beside what is the same to all steps",
     "causal": "what policy and value do when a tenth of the cells is taken away",
 }
 _EPILOG = """Pictures, tables and look.json are written into look/ in the run's folder. Intervals are 95 %
 bootstrap intervals over episodes; p is from frames mixed up. A core without attention maps gets the pictures of
-saliency alone."""
+saliency alone. In T-Mazes it is temporal attention that is looked at, of 64 greedy episodes."""
 
 
 def main(arguments: list[str]) -> int:
@@ -48,15 +52,21 @@ def main(arguments: list[str]) -> int:
     )
     load_file(options.file)
     program, run, step = load_run(RunFolder.open(options.run), options.checkpoint)
-    with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
-        found = look(program, run, asked, shown.advance)
     console = Console(soft_wrap=True)
     # Tables are cut off where lines end; those of a narrow terminal go on.
     console.width = max(console.width, _WIDTH)
-    console.print(f"{found.frames} frames of {found.episodes} episodes", highlight=False)
-    for name, rows in found.tables.items():
-        console.print(_table(_TITLES[name], rows))
-    for path in write(found, options.run):
+    if has_junction(program):
+        rows = look_at_cue(program, run, _EPISODES, jax.random.key(asked.seed), asked.only)
+        console.print(_table(_TITLES["junction"], rows))
+        files = write_junction(rows, options.run)
+    else:
+        with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
+            found = look(program, run, asked, shown.advance)
+        console.print(f"{found.frames} frames of {found.episodes} episodes", highlight=False)
+        for name, rows in found.tables.items():
+            console.print(_table(_TITLES[name], rows))
+        files = write(found, options.run)
+    for path in files:
         print(f"  {path}")
     return 0
 

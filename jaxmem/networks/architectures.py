@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxmem import cores
-from jaxmem.config import lookup
 from jaxmem.cores import CoreOptions
 from jaxmem.networks.options import NetworkOptions
 
@@ -37,9 +36,9 @@ _SMALL: dict[str, dict[str, Any]] = {
     "mean_pool": _SMALL_ASKS,
     "spatio_temporal": _SMALL_ASKS | dict(reach=32, init_std=0.1),
     # 25 patches of two frames.
-    "timesformer": dict(width=32, patch=2, frames=2, clip="steps"),
+    "timesformer": dict(width=32, heads=2, patch=2, frames=2, clip="steps"),
 }
-_SMALL_RESNET = dict(encoder="resnet", resnet_channels=(16, 32))
+_SMALL_RESNET: dict[str, Any] = dict(encoder="resnet", resnet_channels=(16, 32))
 
 _ATARI: dict[str, dict[str, Any]] = {
     "lstm": dict(forget_bias=1.0),
@@ -59,14 +58,15 @@ def small(name: str) -> Architecture:
     A cell of attention for each pixel: the grid is a convolution of 16 kernels of 3x3 (Young & Tian 2019,
     arXiv:1903.03176). What asks depends on what was just done, so that cores that look see the previous action.
 
+    Any other core is one, too, with its own defaults.
+
     Raises:
-        ConfigError: there is no such architecture.
+        ConfigError: there is no such core.
     """
-    lookup(ARCHITECTURES, name, "architecture")
     looks = cores.looks_at(name) is not None
-    network = dict(cnn_channels=(16,), cnn_kernel=3) if looks else _SMALL_RESNET
+    network: dict[str, Any] = dict(cnn_channels=(16,), cnn_kernel=3) if looks else _SMALL_RESNET
     return Architecture(
-        cores.options(name, **{"width": 128} | _SMALL[name]),
+        cores.options(name, **{"width": 128} | _SMALL.get(name, {})),
         NetworkOptions(obs_embed=128, action_embed=16 if looks else 0, head=(128,), **network),
     )
 
@@ -79,14 +79,15 @@ def atari(name: str) -> Architecture:
     of Kumar et al. 2020 (arXiv:2004.03761). Patches, width and layers of `timesformer` and what feeds
     `spatio_temporal` are ours.
 
+    Any other core is one, too, with its own defaults.
+
     Raises:
-        ConfigError: there is no such architecture.
+        ConfigError: there is no such core.
     """
-    lookup(ARCHITECTURES, name, "architecture")
     # The transformer's input is as wide as its output: 224 and 32.
     obs, action, reward = (224, 16, 16) if cores.needs_equal_width(name) else (256, 16, 16)
     return Architecture(
-        cores.options(name, **{"width": 256} | _ATARI[name]),
+        cores.options(name, **{"width": 256} | _ATARI.get(name, {})),
         NetworkOptions(
             encoder=_ATARI_ENCODERS.get(name, "resnet"),
             obs_embed=obs,

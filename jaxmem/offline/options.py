@@ -141,6 +141,13 @@ class OfflineConfig(Config):
     seed: int = integer(0, low=0, high=2**31 - 1)
     """where all randomness comes from, but for the dataset's"""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if cores.looks_at(self.core.name) is not None:
+            raise ConfigError(
+                f"core.name is {self.core.name!r}: it looks at pictures, sequence models feed their core with vectors"
+            )
+
     def to_json(self) -> dict[str, Any]:
         """The configuration as JSON values; `from_json` is the inverse."""
         return dataclasses.asdict(self)

@@ -26,7 +26,7 @@ def inputs(time=TIME, rows=ROWS):
     return x, jnp.zeros((time, rows), bool)
 
 
-def looked(core, params, x, start):
+def looked(core, params, x, start) -> tuple[np.ndarray, Any]:
     """Outputs, and what was sown."""
 
     def unroll(params, x, start):
@@ -68,16 +68,17 @@ def test_sine_and_rotary_positions_tell_all_cells_apart():
 
 
 def test_spatial_attention_is_a_softmax_over_cells_of_query_times_key():
-    core = cores.make("mott", 8, 10, vision="linear", **SPATIAL)
+    core: Any = cores.make("mott", 8, 10, vision="linear", **SPATIAL)
     params = random_parameters(core, INPUT)
     x, start = inputs()
     y, sown = looked(core, params, x, start)
     (maps,) = sown[MAPS]
     assert maps.shape == (TIME, ROWS, 2, 3, 2)
-    assert core.map_names == ("query 1", "query 2")  # type: ignore[attr-defined]
+    assert core.map_names == ("query 1", "query 2")
     params = params["params"]
     turn, basis = params["turn"], fourier(3, 2)
-    said, lstm = np.zeros((ROWS, 8)), cores.make("lstm", 8, 10, forget_bias=1.0)
+    said = np.zeros((ROWS, 8))
+    lstm: Any = cores.make("lstm", 8, 10, forget_bias=1.0)
     state = lstm.initial_state(ROWS)
     for t in range(TIME):
         cells = dense(np.asarray(x[t, :, :30]).reshape(ROWS, 6, 5), params["see"])
@@ -104,7 +105,7 @@ def test_the_mean_is_no_attention_and_random_queries_are_never_trained():
     _, sown = looked(mean, random_parameters(mean, INPUT), x, start)
     np.testing.assert_allclose(sown[MAPS][0], 1 / CELLS)
     for ask, learns in (("random", False), ("learned", True)):
-        core = cores.make("mott", 8, 10, vision="linear", ask=ask, **SPATIAL)
+        core: Any = cores.make("mott", 8, 10, vision="linear", ask=ask, **SPATIAL)
         params = random_parameters(core, INPUT)
 
         def loss(params, core=core):
@@ -129,12 +130,12 @@ def test_spatio_temporal_sows_what_its_memory_attends_to():
 
 
 def test_the_convolutional_lstm_is_two_convolutions_and_gates():
-    core = ConvLSTM(3)
+    core: Any = ConvLSTM(3)
     rng = np.random.default_rng(1)
     x = jnp.asarray(rng.normal(size=(4, 2, 3, 5, 2)), jnp.float32)
     start = jnp.zeros((4, 2), bool).at[2, 1].set(True)
     before = no_memory(2, 3, 5, 3)
-    params = core.init(jax.random.key(0), before, x, start, method="unroll")
+    params: Any = core.init(jax.random.key(0), before, x, start, method="unroll")
     _, got = core.apply(params, before, x, start, method="unroll")
     kernels = params["params"]["input"]["kernel"], params["params"]["recurrent"]
     hidden, cell = np.zeros((2, 2, 3, 5, 3))
@@ -200,7 +201,7 @@ def test_timesformer_attends_in_time_and_then_in_space():
 
 
 def test_stochastic_depth_leaves_branches_out_and_only_where_dropout_is_on():
-    core = cores.make("timesformer", 8, 10, patch=1, frames=1, layers=2, stochastic_depth=0.9, grid=GRID)
+    core: Any = cores.make("timesformer", 8, 10, patch=1, frames=1, layers=2, stochastic_depth=0.9, grid=GRID)
     params = random_parameters(core, INPUT)
     x, start = inputs()
 

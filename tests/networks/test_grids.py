@@ -72,7 +72,7 @@ def test_a_core_is_fed_the_grid_first_and_then_what_is_known_beside_it():
     embedding = made.embedding()
     picture = jax.random.randint(jax.random.key(0), (2, 10, 10, 4), 0, 255).astype(jnp.uint8)
     inputs = first_inputs(picture)._replace(prev_reward=jnp.array([1.0, -1.0]))
-    variables = embedding.init(jax.random.key(1), inputs)
+    variables: Any = embedding.init(jax.random.key(1), inputs)
     embedded: Any = embedding.apply(variables, inputs)
     assert embedded.shape == (2, 505)
     encoder: Any = ConvGrid((5,), 3)

@@ -10,9 +10,10 @@ import pytest
 from gymnax.environments import spaces
 from offline_cases import CORES, small
 
+from jaxmem import cores, envs
 from jaxmem.config import ConfigError
 from jaxmem.offline.model import Seen, example, make_model
-from jaxmem.offline.options import SequenceOptions
+from jaxmem.offline.options import OfflineConfig, SequenceOptions
 
 TIME, BATCH = 8, 3
 
@@ -99,6 +100,11 @@ def test_pictures_go_through_convolutions_and_actions_may_be_continuous():
     output = model.apply(params, None, seen._replace(obs=obs), start, method="unroll")[1]
     assert output.shape == (TIME, BATCH, 2)
     assert "conv_2" in params["params"]["see"]
+
+
+def test_a_core_that_looks_at_pictures_is_refused():
+    with pytest.raises(ConfigError, match="core.name is 'mott': it looks at pictures, sequence models feed"):
+        OfflineConfig(envs.options("RateTMaze-v0"), cores.options("mott"))
 
 
 def test_pictures_that_are_too_small_are_refused():

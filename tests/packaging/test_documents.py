@@ -12,13 +12,18 @@ import jaxmem
 
 ROOT = Path(jaxmem.__file__).parents[1]
 EXTENDING = ROOT / "docs" / "extending.md"
-PROGRAMS = {"jaxmem": "jaxmem.cli.main", "pytest": "pytest"}
+LOOKING = ROOT / "docs" / "looking.md"
+PROGRAMS = {"jaxmem": ["-m", "jaxmem.cli.main"], "pytest": ["-m", "pytest"], "python": []}
 # Trained for seconds only.
 SHORT = {
     "my_experiment.py": ("--loop.episodes", "64", "--loop.eval-every", "64", "--loop.eval-episodes", "4"),
     "my_study.py": (
         *("--learn.updates", "4", "--learn.eval-every", "4", "--data.episodes", "32"),
         *("--play.episodes", "2", "--seeds", "1"),
+    ),
+    "my_look.py": (
+        *("--loop.unroll", "8", "--loop.collect", "4", "--loop.episodes", "8", "--loop.eval-every", "8"),
+        *("--loop.eval-episodes", "4"),
     ),
 }
 
@@ -32,22 +37,44 @@ def test_a_python_block_of_the_readme_runs(number: int):
     exec(blocks(ROOT / "README.md", "python")[number], {})
 
 
-def test_the_files_of_extending_are_tested_trained_and_evaluated(tmp_path: Path):
-    """Blocks of Python name the file that they belong to; then the page's commands are run, in their order."""
-    for block in blocks(EXTENDING, "python"):
+def write_files(path: Path, folder: Path) -> set[str]:
+    """Write a document's blocks of Python to the files that they name at their head; gives the files' names."""
+    for block in blocks(path, "python"):
         head, code = block.split("\n", maxsplit=1)
-        with (tmp_path / head.removeprefix("# ")).open("a", encoding="utf-8") as file:
+        with (folder / head.removeprefix("# ")).open("a", encoding="utf-8") as file:
             file.write(code)
-    assert {path.name for path in tmp_path.iterdir()} == {"my_experiment.py", "test_my_experiment.py", "my_study.py"}
+    return {path.name for path in folder.iterdir()}
+
+
+def run_commands(block: str, folder: Path) -> None:
+    """Run a block's commands, in their order."""
+    for command in block.splitlines():
+        program, *arguments = shlex.split(command)
+        short = SHORT[arguments[1]] if arguments[0] == "run" else ()
+        words = [sys.executable, *PROGRAMS[program], *arguments, *short]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+
+
+def test_the_files_of_extending_are_tested_trained_and_evaluated(tmp_path: Path):
+    assert write_files(EXTENDING, tmp_path) == {"my_experiment.py", "test_my_experiment.py", "my_study.py"}
     for block in blocks(EXTENDING, "bash"):
-        for command in block.splitlines():
-            program, *arguments = shlex.split(command)
-            short = SHORT[arguments[1]] if arguments[0] == "run" else ()
-            words = [sys.executable, "-m", PROGRAMS[program], *arguments, *short]
-            done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-            assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        run_commands(block, tmp_path)
+
+
+def test_the_files_of_looking_are_tested_trained_and_looked_at(tmp_path: Path):
+    """The first block of commands takes minutes."""
+    assert write_files(LOOKING, tmp_path) == {"my_look.py", "test_my_look.py", "look_at_it.py"}
+    run_commands(blocks(LOOKING, "bash")[1], tmp_path)
 
 
 def test_the_core_of_extending_is_short():
     core = next(block for block in blocks(EXTENDING, "python") if "cores.register(" in block)
     assert len([line for line in core.splitlines()[1:] if line]) <= 30
+
+
+def test_the_core_of_looking_is_short():
+    """Its class, up to its registration."""
+    core = next(block for block in blocks(LOOKING, "python") if "cores.register(" in block)
+    core = core.split("class Glance(LookingCore):", maxsplit=1)[1].split("cores.register(", maxsplit=1)[0]
+    assert len([line for line in core.splitlines() if line]) <= 25

@@ -1,12 +1,20 @@
 """How much of its temporal attention a transformer gives the cue when it decides at the junction of a T-Maze."""
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 
-from jaxmem.analysis.attention import Attention
+from jaxmem.analysis.attention import Attention, attention_of
 from jaxmem.analysis.looking.agreement import mean_of_frames
+from jaxmem.analysis.looking.report import FOLDER, Row, cells
 from jaxmem.analysis.statistics import Interval
+from jaxmem.analysis.tables import write_table
+from jaxmem.envs.tmaze import TMaze
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Run
 
 
 class OnCue(NamedTuple):
@@ -66,3 +74,39 @@ def on_cue(attention: Attention, time_step: bool = False) -> list[OnCue]:
                 mean, bounds = mean_of_frames(share[layer, chosen], np.arange(chosen.sum()))
                 found.append(OnCue(layer + 1, group, int(chosen.sum()), mean, bounds, float(uniform[chosen].mean())))
     return found
+
+
+def has_junction(program: Program) -> bool:
+    """Whether what a run plays is a T-Maze."""
+    return isinstance(program.task.env, TMaze)
+
+
+def look_at_cue(program: Program, run: Run, episodes: int, key: jax.Array, seed: int = 0) -> list[Row]:
+    """Rows of a table: `on_cue` of greedy episodes that one seed of a run plays.
+
+    Raises:
+        ConfigError: if the core has no attention, or the run no such seed.
+    """
+    attention = attention_of(program, run, episodes, key, seed)
+    found = on_cue(attention, getattr(program.config.env, "time_step", False))
+    return [
+        {
+            "layer": one.layer,
+            "episodes": one.episodes,
+            "group": one.group,
+            "on the cue": one.share,
+            "low": one.interval.low,
+            "high": one.interval.high,
+            "uniform": one.uniform,
+        }
+        for one in found
+    ]
+
+
+def write_junction(rows: Sequence[Row], folder: Path) -> list[Path]:
+    """Write the table into the folder `look` of a run's folder; returns the files. Raises `OSError`."""
+    out = folder / FOLDER
+    out.mkdir(exist_ok=True)
+    files = out / "junction.csv", out / "junction.md"
+    write_table(*files, *cells(rows))
+    return list(files)

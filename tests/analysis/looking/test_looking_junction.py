@@ -7,6 +7,7 @@ import pytest
 
 from jaxmem.analysis.attention import Attention
 from jaxmem.analysis.looking.junction import cue_seen, on_cue
+from jaxmem.cli.main import main
 from jaxmem.replay import Episodes
 
 TIME, BATCH = 5, 6
@@ -69,3 +70,19 @@ def test_a_group_without_episodes_is_left_out():
     weights = np.full((1, 1, BATCH, TIME, TIME), 1 / TIME, np.float32)
     found = on_cue(Attention(weights, episodes(active_maze()), {"success": np.ones(BATCH)}))
     assert [one.group for one in found] == ["all", "correct"]
+
+
+def test_a_run_in_a_t_maze_gets_a_table(tmp_path, capsys):
+    fields = "--core.width 8 --network.obs_embed 4 --network.action_embed 4 --network.head 8 --loop.episodes 16"
+    more = "--loop.random_episodes 16 --loop.eval_episodes 2 --agent.batch_size 4 --env.length 3"
+    command = ["run", "passive_tmaze_20", "--core", "gpt", "--runs", str(tmp_path), "--id", "it"]
+    assert main([*command, *fields.split(), *more.split()]) == 0
+    folder = tmp_path / "passive_tmaze_20" / "it"
+    capsys.readouterr()
+    assert main(["look", str(folder)]) == 0
+    assert "attention of the last decision to the cue" in capsys.readouterr().out
+    columns, *rows = (folder / "look" / "junction.csv").read_text().splitlines()
+    assert columns == "layer,episodes,group,on the cue,low,high,uniform"
+    every = dict(zip(columns.split(","), rows[0].split(","), strict=True))
+    assert (every["layer"], every["episodes"], every["group"], every["uniform"]) == ("1", "64", "all", "0.25")
+    assert 0 < float(every["on the cue"]) < 1

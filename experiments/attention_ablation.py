@@ -1,0 +1,39 @@
+"""What is attention worth, who asks, and how are cells told apart? (arXiv:2310.03161, which leaves all three open)"""
+
+from dataclasses import replace
+from pathlib import Path
+
+from jaxmem.ablation import Ablation, Cell, Factor, Quantity
+from jaxmem.experiment import Choice, Experiment, from_file
+
+GAMES = {item.name: item for item in from_file(Path(__file__).with_name("minatar.py"))}
+
+
+def cell(levels: Cell) -> Choice:
+    name = f"look_minatar_{levels['game']}"
+    config = GAMES[name].config("best", levels["core"].replace("-", "_"))
+    core = replace(config.core, ask=levels["ask"], positions=levels["positions"])
+    return Choice(name, "best", replace(config, core=core))
+
+
+# All cells are experiments that are there already, with some of their fields changed.
+EXPERIMENTS: list[Experiment] = []
+
+ABLATIONS = [
+    Ablation(
+        name="attention",
+        description="attention beside the mean of all cells, who asks, and positional encodings, on MinAtar",
+        factors=(
+            Factor("game", ("breakout", "asterix", "freeway", "spaceinvaders"), "breakout", "task"),
+            Factor("core", ("spatio-temporal", "mott"), "spatio-temporal", "panels"),
+            Factor("ask", ("memory", "learned", "random", "mean"), "memory", "x"),
+            Factor("positions", ("fourier", "sine", "learned", "rotary", "none"), "fourier", "y"),
+        ),
+        quantities=(
+            Quantity("return", "return while training", "train/return"),
+            Quantity("greedy", "greedy return", "eval/return"),
+            Quantity("entropy", "entropy of the policy", "train/entropy"),
+        ),
+        make=cell,
+    )
+]
