@@ -54,8 +54,8 @@ EXPERIMENTS = [
     *(
         Experiment(
             name=f"look_minatar_{game}",
-            description=f"MinAtar's {title} by architectures that attend",
-            presets={"best": partial(minatar, env_id=f"{title}-MinAtar", architecture=True)},
+            description=f"MinAtar's {title} by architectures that attend, with sticky actions",
+            presets={"best": partial(minatar, env_id=f"Sticky{title}-MinAtar", architecture=True)},
             difference="not of the paper, which has Atari",
             cores=tuple(ARCHITECTURES),
         )

@@ -12,6 +12,7 @@ from jaxmem.envs import registry
 from jaxmem.envs.action_retrieval_options import ActionAssociativeRetrievalOptions
 from jaxmem.envs.control_options import ControlOptions
 from jaxmem.envs.memory_maze_options import MemoryMazeOptions
+from jaxmem.envs.minatar_options import sticky_games
 from jaxmem.envs.pendulum import OccludedPendulumOptions
 from jaxmem.envs.policies import ScriptedPolicy, scripted_policies, scripted_policy
 from jaxmem.envs.pomdp import Beginning, FinitePOMDP, Outcome
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from jaxmem.envs.probes.umbrella_length import UmbrellaLength, UmbrellaLengthLayout
     from jaxmem.envs.rate_tmaze import RateTMaze, RateTMazeLayout, RateTMazeParams, RateTMazeState
     from jaxmem.envs.rooms import RoomsParams
+    from jaxmem.envs.sticky import Sticky, StickyState
     from jaxmem.envs.tmaze import TMaze, TMazeLayout, TMazeParams, TMazeState
     from jaxmem.envs.visual_match import VisualMatch, VisualMatchLayout, VisualMatchState
     from jaxmem.envs.wrapper_base import Wrapper
@@ -126,6 +128,8 @@ __all__ = [
     "Repeated",
     "RoomsParams",
     "ScriptedPolicy",
+    "Sticky",
+    "StickyState",
     "TMaze",
     "TMazeLayout",
     "TMazeOptions",
@@ -177,6 +181,7 @@ _CLASSES = {
     "jaxmem.envs.probes.umbrella_length": ("UmbrellaLength", "UmbrellaLengthLayout"),
     "jaxmem.envs.rate_tmaze": ("RateTMaze", "RateTMazeLayout", "RateTMazeParams", "RateTMazeState"),
     "jaxmem.envs.rooms": ("RoomsParams",),
+    "jaxmem.envs.sticky": ("Sticky", "StickyState"),
     "jaxmem.envs.tmaze": ("TMaze", "TMazeLayout", "TMazeParams", "TMazeState"),
     "jaxmem.envs.visual_match": ("VisualMatch", "VisualMatchLayout", "VisualMatchState"),
     "jaxmem.envs.wrapper_base": ("Wrapper",),
@@ -199,6 +204,8 @@ register("HeavenHell-v0", HeavenHellOptions)
 register("MemoryCards-v0", MemoryCardsOptions)
 register("MemoryMaze-v0", MemoryMazeOptions)
 register("OccludedPendulum-v0", OccludedPendulumOptions)
+for _id, _options in sticky_games().items():
+    register(_id, _options)
 
 
 def __getattr__(name: str) -> Any:

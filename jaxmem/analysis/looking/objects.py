@@ -42,7 +42,7 @@ class OnObject(NamedTuple):
 
 def object_masks(env_id: str, obs: np.ndarray) -> dict[str, np.ndarray]:
     """Where each object is: bool [..., H, W] by name; nothing for observations [..., H, W, C] that name none."""
-    names = CHANNELS.get(env_id, ())
+    names = CHANNELS.get(env_id.removeprefix("Sticky"), ())
     if len(names) != obs.shape[-1]:
         return {}
     return {name: obs[..., channel] > 0 for channel, name in enumerate(names)}
