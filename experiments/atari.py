@@ -21,7 +21,7 @@ def paper(core: str, game: str) -> RunConfig:
 
     arXiv:2310.03161 says V-trace, 84x84 grey pixels, stacked frames, and that hyperparameters were tuned for each game,
     but not which they are. 32 games are played on for 80 steps, and learned from 8 at a time: the batch of TorchBeast.
-    bfloat16 is left to GPUs and TPUs: `--network.dtype bfloat16`.
+    bfloat16 is left to GPUs: `--network.dtype bfloat16`.
     """
     made = atari(core)
     return RunConfig(

@@ -10,6 +10,7 @@ GAMES = {item.name: item for item in from_file(Path(__file__).with_name("minatar
 
 
 def cell(levels: Cell) -> Choice:
+    """A game of MinAtar whose core differs in what asks, and in how cells are told apart."""
     name = f"look_minatar_{levels['game']}"
     config = GAMES[name].config("best", levels["core"].replace("-", "_"))
     core = replace(config.core, ask=levels["ask"], positions=levels["positions"])

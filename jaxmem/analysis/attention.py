@@ -77,6 +77,8 @@ def attention_of(program: Program, run: Run, episodes: int, key: jax.Array, seed
     if episodes < 1:
         raise ConfigError(f"episodes is {episodes}: allowed is an integer >= 1")
     check_seed(program, seed)
+    if program.begins_anew:
+        raise ConfigError(f"{program.config.env.id} has episodes too long for this: allowed is `jaxmem look`")
     state = jax.tree.map(lambda leaf: leaf[seed], run.agent)
     return Attention(*jax.device_get(_play(program, episodes, state, key)))
 

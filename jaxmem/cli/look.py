@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
     if has_junction(program):
         rows = look_at_cue(program, run, _EPISODES, jax.random.key(asked.seed), asked.only)
         console.print(_table(_TITLES["junction"], rows))
-        files = write_junction(rows, options.run)
+        files = write_junction(program, step, rows, options.run)
     else:
         with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
             found = look(program, run, asked, shown.advance)
@@ -72,8 +72,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:
-    """A table without what the files say besides: of how many frames and episodes each number is."""
-    shown = [{name: value for name, value in row.items() if name not in _COUNTS} for row in rows]
+    """A table, without the numbers of frames and episodes where they are the same in all rows."""
+    alike = [name for name in _COUNTS if len({row[name] for row in rows if name in row}) == 1]
+    shown = [{name: value for name, value in row.items() if name not in alike} for row in rows]
     columns, lines = cells(shown)
     table = Table(title=title, title_justify="left", box=box.SIMPLE, pad_edge=False)
     for name in columns:

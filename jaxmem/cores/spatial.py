@@ -256,7 +256,7 @@ class Mott(SpatialAttention):
 class MeanPool(Mott):
     """The control of `mott`: the mean of all cells, with the same vision and the same memory."""
 
-    ask: str = choice("mean", ASKS)
+    ask: str = choice("mean", ("mean",))
 
 
 class SpatioTemporal(SpatialAttention):

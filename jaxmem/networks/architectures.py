@@ -93,6 +93,7 @@ def atari(name: str) -> Architecture:
             obs_embed=obs,
             action_embed=action,
             reward_embed=reward,
+            reward_clip="abs_one",
             head=(),
         ),
     )

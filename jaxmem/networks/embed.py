@@ -9,6 +9,7 @@ from flax import linen as nn
 
 from jaxmem.cores.initial import fan_in_uniform
 from jaxmem.cores.orthogonal import orthogonal
+from jaxmem.losses import clip_rewards
 from jaxmem.networks.centre import CENTRE, Numbers, first_centre, numbers
 from jaxmem.networks.eye import Eye
 from jaxmem.networks.inputs import Inputs
@@ -24,6 +25,8 @@ class Embedding(nn.Module):
     weights (uniform, 1/sqrt(fan_in)) are kept since that is what the paper's embedders start from; those of its code
     for continuous control, in JAX, are `orthogonal` with gain 1, and biases 0.
 
+    The reward is squeezed by `reward_clip` before it is embedded.
+
     With `centred`, what the typical input embeds to is taken off: see `jaxmem.networks.centre`.
     """
 
@@ -33,6 +36,7 @@ class Embedding(nn.Module):
     reward_width: int
     obs_shape: tuple[int, ...]
     eye: Eye | None = None
+    reward_clip: str = "off"
     centred: bool = False
     orthogonal: bool = False
     dtype: Any = jnp.float32
@@ -67,7 +71,7 @@ class Embedding(nn.Module):
         if self.action_width:
             parts.append(self._rectified(self.action, seen.action))
         if self.reward_width:
-            parts.append(self._rectified(self.reward, seen.reward))
+            parts.append(self._rectified(self.reward, clip_rewards(seen.reward, self.reward_clip)))
         return jnp.concatenate(parts, axis=-1)
 
     def _linear(self, inputs: int, width: int) -> nn.Dense:

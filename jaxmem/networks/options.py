@@ -10,6 +10,7 @@ import numpy as np
 from jaxmem import cores
 from jaxmem.config import Config, ConfigError, choice, flag, integer, integers
 from jaxmem.cores import CoreOptions, windowed
+from jaxmem.losses import REWARD_CLIPS
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.eye import ENCODERS, Eye
 from jaxmem.networks.heads import MLPHead
@@ -42,6 +43,8 @@ class NetworkOptions(Config):
     """width of the previous action's embedding; 0 leaves it out"""
     reward_embed: int = integer(0, low=0)
     """width of the previous reward's embedding; 0 leaves it out"""
+    reward_clip: str = choice("off", REWARD_CLIPS)
+    """how the previous reward is squeezed before it is embedded; see `jaxmem.losses.clip_rewards`"""
     centre: bool = flag(False)
     """take off what the typical input embeds to, so that memory does not fill with what is always there"""
     skip: bool = flag(False)
@@ -201,6 +204,7 @@ class NetworkParts:
             reward_width=options.reward_embed * history,
             obs_shape=self.obs_shape,
             eye=self.eye,
+            reward_clip=options.reward_clip,
             centred=options.centre,
             orthogonal=options.embed_init == "orthogonal",
             dtype=self.dtype,

@@ -121,7 +121,9 @@ def test_runs_beside_each_other(tmp_path, capsys):
     text = page.texts["html"][0]
     assert page.texts["h1"] == ["passive_tmaze_50, passive_tmaze_100: lstm, gpt"]
     assert f"Not drawn: {sweep / 'three'}, which has no rows yet" in text
-    assert "No attention pictures of sweep/one, sweep/two, alone: jaxmem look FOLDER makes them." in text
+    assert (
+        "Not looked at yet: sweep/one, sweep/two, alone. jaxmem look FOLDER does, at pictures and in T-Mazes." in text
+    )
     assert "No interval, since there is a single seed: passive_tmaze_50 gpt" in text
     assert page.texts["h3"] == ["passive_tmaze_50", "passive_tmaze_100"]
     assert page.texts["summary"] == ["sweep/one", "sweep/two", "alone"]

@@ -35,6 +35,12 @@ def test_law_with_a_short_window(case):
     law.check_unroll(core, params, core.width)
 
 
+@pytest.mark.parametrize("case", ["mean_pool", "timesformer-channels"])
+def test_unrolling_is_stepping_of_what_else_is_registered_and_looks(case):
+    core, params = build(case, TIME)
+    law.check_unroll(core, params, core.width)
+
+
 def test_window_hides_what_is_older():
     # With one layer, what is out of the window cannot come back through another step's output.
     core, params = build("gpt", 4)
@@ -47,7 +53,9 @@ def test_window_hides_what_is_older():
     np.testing.assert_array_equal(grad > 0, [False] * 5 + [True] * 4 + [False])
 
 
-@pytest.mark.parametrize("case", ["gpt", "gpt-rotary", "gtrxl-deep", "rate", "lstm", "gru", "mlp"])
+@pytest.mark.parametrize(
+    "case", ["gpt", "gpt-rotary", "gtrxl-deep", "rate", "lstm", "gru", "mlp", "mott", "timesformer"]
+)
 def test_bfloat16_stays_close_to_float32(case):
     core, params = build(case, TIME)
     x, _ = sequence(7, TIME, BATCH)

@@ -200,6 +200,30 @@ def test_timesformer_attends_in_time_and_then_in_space():
     np.testing.assert_allclose(y[1], want, atol=2e-5)
 
 
+def test_blocks_but_the_first_begin_without_time():
+    core: Any = cores.make("timesformer", 8, 10, patch=1, frames=3, clip="steps", layers=2, grid=GRID)
+    x, start = inputs()
+    params = core.init(jax.random.key(0), None, x, start, method="unroll")["params"]
+    assert float(jnp.abs(params["blocks_0"]["time_out"]["kernel"]).max()) > 0
+    assert float(jnp.abs(params["blocks_1"]["time_out"]["kernel"]).max()) == 0
+
+    def loss(params):
+        return core.apply({"params": params}, None, x, start, method="unroll")[1].sum()
+
+    gradient = jax.jit(jax.grad(loss), compiler_options=QUICK)(params)
+    assert float(jnp.abs(gradient["blocks_1"]["time_out"]["kernel"]).max()) > 0
+
+
+def test_rotary_scores_depend_on_how_far_apart_cells_are():
+    query, key = (jnp.broadcast_to(jax.random.normal(jax.random.key(n), (8,)), (20, 8)) for n in (0, 1))
+    scores = np.asarray(rotate_grid(query, 4, 5) @ rotate_grid(key, 4, 5).T).reshape(4, 5, 4, 5)
+    for i, j, k, m in np.ndindex(3, 4, 3, 4):
+        assert scores[i + 1, j + 1, k + 1, m + 1] == pytest.approx(scores[i, j, k, m], abs=1e-4)
+    # Neither axis is left out.
+    assert abs(scores[0, 0, 1, 0] - scores[0, 0, 0, 0]) > 1e-3
+    assert abs(scores[0, 0, 0, 1] - scores[0, 0, 0, 0]) > 1e-3
+
+
 def test_stochastic_depth_leaves_branches_out_and_only_where_dropout_is_on():
     core: Any = cores.make("timesformer", 8, 10, patch=1, frames=1, layers=2, stochastic_depth=0.9, grid=GRID)
     params = random_parameters(core, INPUT)

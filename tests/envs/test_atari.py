@@ -171,16 +171,30 @@ def test_a_lost_life_ends_an_episode_and_the_game_goes_on(fire):
     lost = lives["terminated"] & (lives["lives"] > 0)
     assert lost.sum() >= 4
     assert (lives["terminated"] & (lives["lives"] == 0)).any()
-    # In the plain game the same happens, if what is done after the loss of a life is done by hand: nothing, or fire.
-    actions[after(lost)] = 1 if fire else 0
+    # In the plain game the same happens: fire is pressed there as well, nothing has to be done by hand.
+    if not fire:
+        actions[after(lost)] = 0
     _, whole = recorder("ale/breakout", **options)(KEY, actions)
-    for name in ("obs", "score", "lives", "truncated"):
+    for name in ("obs", "lives", "truncated"):
         np.testing.assert_array_equal(lives[name], whole[name])
+    # A life is no game, and has no score.
+    assert np.isnan(lives["score"]).all()
+    assert np.isfinite(whole["score"]).all()
     np.testing.assert_array_equal(lives["terminated"], whole["terminated"] | lost)
     fell = np.diff(whole["lives"], axis=0) < 0
     np.testing.assert_array_equal(lives["terminated"][1:], fell)
     begins = after(lives["terminated"])
     np.testing.assert_array_equal(lives["reward"], np.where(begins, 0, whole["reward"]))
+
+
+def test_whoever_was_trained_by_lives_plays_whole_games():
+    trained: Any = envs.options("ale/breakout", size=12, episodic_life=True, fire_reset=True)
+    evaluated = trained.evaluated()
+    assert (evaluated.episodic_life, evaluated.fire_reset) == (False, True)
+    # An agent that never presses fire, as it never had to, loses one life after the other.
+    actions = np.where(random_actions(0, 4) == 1, 0, random_actions(0, 4))
+    _, record = recorder("ale/breakout", size=12, fire_reset=True)(KEY, actions)
+    assert record["lives"].min() <= 3
 
 
 def test_a_time_limit_truncates_and_the_no_ops_do_not_count():

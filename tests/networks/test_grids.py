@@ -20,9 +20,20 @@ def test_products_over_patches_are_the_convolution_of_other_devices(monkeypatch,
     rng = np.random.default_rng(0)
     x = jnp.asarray(rng.normal(size=(2, 13, 16, 3)), jnp.float32)
     kernel = jnp.asarray(rng.normal(size=(size * size * 3, 5)), jnp.float32)
-    as_products = convolution.convolve(x, kernel, size, stride, padding)
+
+    def said(x, kernel):
+        y = convolution.convolve(x, kernel, size, stride, padding)
+        return jnp.sum(jnp.sin(y)), y
+
+    # On CPUs it is the gradient that is made of products.
+    learn = jax.value_and_grad(said, (0, 1), has_aux=True)
+    (_, y), gradients = learn(x, kernel)
+    np.testing.assert_allclose(y, said(x, kernel)[1], atol=1e-4)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    np.testing.assert_allclose(as_products, convolution.convolve(x, kernel, size, stride, padding), atol=1e-4)
+    (_, expected), of_convolution = learn(x, kernel)
+    np.testing.assert_allclose(y, expected, atol=1e-4)
+    for one, other in zip(gradients, of_convolution, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
@@ -80,6 +91,13 @@ def test_a_core_is_fed_the_grid_first_and_then_what_is_known_beside_it():
     np.testing.assert_allclose(embedded[:, :500], grid.reshape(2, -1), atol=1e-6)
     reward = variables["params"]["reward"]
     np.testing.assert_allclose(embedded[0, 503:], np.maximum(reward["kernel"][0] + reward["bias"], 0), atol=1e-6)
+
+
+def test_a_reward_is_squeezed_before_it_is_embedded():
+    embedding = parts("mott", cnn_channels=(5,), cnn_kernel=3, reward_clip="abs_one").embedding()
+    inputs = first_inputs(jnp.zeros((2, 10, 10, 4), jnp.uint8))._replace(prev_reward=jnp.array([1.0, 400.0]))
+    embedded: Any = embedding.apply(embedding.init(jax.random.key(1), inputs), inputs)
+    np.testing.assert_array_equal(embedded[0], embedded[1])
 
 
 def test_pixels_go_to_the_core_as_they_are():

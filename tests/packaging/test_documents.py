@@ -22,7 +22,7 @@ SHORT = {
         *("--play.episodes", "2", "--seeds", "1"),
     ),
     "my_look.py": (
-        *("--loop.unroll", "8", "--loop.collect", "4", "--loop.episodes", "8", "--loop.eval-every", "8"),
+        *("--loop.unroll", "8", "--loop.collect", "8", "--loop.episodes", "16", "--loop.eval-every", "16"),
         *("--loop.eval-episodes", "4"),
     ),
 }

@@ -1,5 +1,7 @@
 """Experiments learn what they promise: minutes, not seconds."""
 
+import json
+
 import pytest
 
 from jaxmem.cli.main import main
@@ -91,6 +93,16 @@ def test_vtrace_keeps_a_cue_for_fifty_steps(core, seed, tmp_path):
 def test_memory_is_carried_from_unroll_to_unroll(tmp_path):
     """The bit is asked for 20 steps after it was seen, and unrolls of 32 steps know nothing of where episodes begin."""
     assert last_return(tmp_path, "memory_chain_20", "--core", "lru") >= 0.98
+
+
+def test_what_is_looked_at_tells_the_ball_from_the_rest(tmp_path):
+    """Random play scores 0.5; the control, which sees a mean of all cells, has nothing to look with."""
+    command = ["look_minatar_breakout", "--core", "spatio_temporal"]
+    assert last(tmp_path, *command)["train/return"] > 1.5
+    folder = tmp_path / "look_minatar_breakout" / "slow"
+    assert main(["look", str(folder), "--rows", "16", "--compared", "512"]) == 0
+    rows = json.loads((folder / "look" / "look.json").read_text())["objects"]
+    assert max(row["low"] for row in rows if row["object"] in ("ball", "paddle") and row["low"] is not None) > 1
 
 
 def test_without_memory_tokens_segments_know_nothing_of_each_other(tmp_path):

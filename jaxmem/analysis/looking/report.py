@@ -173,7 +173,7 @@ def write(look: Look, folder: Path) -> list[Path]:
         files += [out / f"{name}.csv", out / f"{name}.md"]
         write_table(files[-2], files[-1], *cells(rows))
     numbers = ("checkpoint", "core", "env", "frames", "episodes", "agreement", "objects", "causal")
-    record = {name: _without_nan(getattr(look, name)) for name in numbers}
+    record = {name: without_nan(getattr(look, name)) for name in numbers}
     files.append(out / "look.json")
     write_atomically(files[-1], json.dumps(record, indent=2, allow_nan=False) + "\n")
     return files
@@ -266,9 +266,10 @@ def _causal(
     return rows
 
 
-def _without_nan(value: Any) -> Any:
+def without_nan(value: Any) -> Any:
+    """Values for JSON, with None in place of what is not finite."""
     if isinstance(value, list):
-        return [_without_nan(item) for item in value]
+        return [without_nan(item) for item in value]
     if isinstance(value, dict):
-        return {name: _without_nan(item) for name, item in value.items()}
+        return {name: without_nan(item) for name, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value

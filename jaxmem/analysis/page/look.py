@@ -20,10 +20,17 @@ _PICTURES = {
     "saliency.png": "Saliency: where blurring a frame changes policy and value",
 }
 _TABLES = {
-    "agreement": "Attention beside saliency; the null is the saliency of other frames",
-    "objects": "Attention on objects; the null is where they are in other frames",
-    "causal": "What policy and value do when some of the cells are taken away",
+    "agreement": "Attention beside saliency: the null is other frames' saliency; low and high bound the difference",
+    "objects": "Attention on objects: the null is where they are in other frames; area is their share of the cells; "
+    "low and high bound the lift, which is mass over null",
+    "causal": "What policy (divergence) and value do when a tenth of the cells of the mean map is taken away",
+    "junction": "Share of the last decision's attention on the cue, by layer; uniform is what any step would get",
 }
+_OF_PICTURES = ("agreement", "objects", "causal")
+_HOW = (
+    "Low and high are 95 % bootstrap intervals over episodes; p is from frames in random order, and does not know that "
+    "frames that follow each other are alike."
+)
 
 
 @dataclass(frozen=True)
@@ -69,13 +76,15 @@ class Look:
         for picture in self.pictures:
             what = _PICTURES.get(picture.name, picture.name)
             shown.append(picture.figure(f"{what}, run {name}", what))
-        parts += [element("div", *shown, class_="pictures")] if shown else [note("No pictures.")]
+        parts += [element("div", *shown, class_="pictures")] if shown else []
         parts += [note(line) for line in self.damaged]
         for key in sorted(self.tables, key=_table_order):
             if self.tables[key]:
                 parts.append(_table(_TABLES.get(key, key), self.tables[key]))
-        missing = [key for key in _TABLES if not self.tables.get(key)]
-        if missing:
+        if any(self.tables.values()):
+            parts.append(note(_HOW))
+        missing = [key for key in _OF_PICTURES if not self.tables.get(key)]
+        if missing and not self.tables.get("junction"):
             parts.append(note(f"Not measured: {', '.join(missing)}."))
         return element("div", *parts)
 
@@ -88,8 +97,8 @@ def section(looks: Mapping[str, Look | None]) -> list[Html]:
             parts += [element("h3", name), look.html(name)]
     none = [name for name, look in looks.items() if look is None]
     if none:
-        whose = "" if len(looks) == 1 else f" of {', '.join(none)}"
-        parts.append(note(f"No attention pictures{whose}: `jaxmem look FOLDER` makes them."))
+        whose = "" if len(looks) == 1 else f": {', '.join(none)}"
+        parts.append(note(f"Not looked at yet{whose}. `jaxmem look FOLDER` does, at pictures and in T-Mazes."))
     return parts
 
 

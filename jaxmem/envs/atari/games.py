@@ -27,6 +27,7 @@ class AtariState:
         terminated: bool [B], whether the last step ended the episode for good.
         truncated: bool [B], whether the time limit did.
         over: bool [B], whether the whole game is over, so that the next step begins another one.
+        lost: bool [B], whether the last step lost a life of a game that goes on.
     """
 
     link: jax.Array
@@ -35,6 +36,7 @@ class AtariState:
     terminated: jax.Array
     truncated: jax.Array
     over: jax.Array
+    lost: jax.Array
 
 
 class AtariGame(Environment[Any, Any]):
@@ -58,7 +60,8 @@ class AtariGame(Environment[Any, Any]):
         nothing, whatever the action.
 
     Info:
-        `score`, float32 [B]: the true score of the whole game so far. `lives`, int32 [B].
+        `score`, float32 [B]: the true score of the whole game so far; NaN with `episodic_life`, whose episodes are
+        parts of games. `lives`, int32 [B].
 
     Attributes:
         options: the game and how it is played.
@@ -79,7 +82,7 @@ class AtariGame(Environment[Any, Any]):
         """
         seeds = jax.random.randint(key, (rows,), 0, jnp.iinfo(jnp.int32).max, jnp.int32)
         shown = self._of(rows).reset(seeds)
-        never = (jnp.zeros((rows,), bool) for _ in range(3))
+        never = (jnp.zeros((rows,), bool) for _ in range(4))
         return shown.obs, AtariState(shown.link, jnp.zeros((rows,), jnp.float32), shown.lives, *never)
 
     def step_rows(self, state: AtariState, action: jax.Array, params: NoParams) -> Stepped:
@@ -87,13 +90,16 @@ class AtariGame(Environment[Any, Any]):
         emulators, options = self._of(action.shape[0]), self.options
         ended = state.terminated | state.truncated
         # Where just a life was lost the emulator would act: it is to do what it does at the beginning of a game.
-        action = jnp.where(ended, emulators.fire if options.fire_reset else 0, action)
+        # Whoever was trained so never learned to press fire, and would wait for ever in whole games.
+        if options.fire_reset:
+            action = jnp.where(ended | state.lost, emulators.fire, action)
+        else:
+            action = jnp.where(ended, 0, action)
         shown = emulators.step(state.link, action.astype(jnp.int32))
         score = jnp.where(state.over, 0, state.score) + shown.reward
-        terminated = shown.terminated
-        if options.episodic_life:
-            # Without lives and not over: a game that will say so in a moment.
-            terminated |= ~state.over & (shown.lives > 0) & (shown.lives < state.lives)
+        # Without lives and not over: a game that will say so in a moment.
+        lost = ~state.over & (shown.lives > 0) & (shown.lives < state.lives)
+        terminated = shown.terminated | lost if options.episodic_life else shown.terminated
         after = AtariState(
             link=shown.link,
             score=score,
@@ -101,9 +107,12 @@ class AtariGame(Environment[Any, Any]):
             terminated=terminated,
             truncated=shown.truncated & ~terminated,
             over=shown.terminated | shown.truncated,
+            lost=lost,
         )
         reward = jnp.sign(shown.reward) if options.clip_rewards else shown.reward
-        info = {"score": score, "lives": shown.lives}
+        # At the end of a life the game goes on: that is no score of a game.
+        said = jnp.full_like(score, jnp.nan) if options.episodic_life else score
+        info = {"score": said, "lives": shown.lives}
         return shown.obs, after, jnp.where(ended, 0, reward), after.terminated, after.truncated, info
 
     def reset_env(self, key: jax.Array, params: NoParams) -> tuple[jax.Array, AtariState]:

@@ -43,7 +43,7 @@ _GAMES = tuple(_ROMS.split())
 
 @dataclasses.dataclass(frozen=True)
 class AtariOptions(EnvOptions):
-    """Options of an Atari game; the defaults are those of Machado et al. 2018, with the game's own actions."""
+    """Options of an Atari game: sticky actions of Machado et al. 2018, all else as is usual in the literature since."""
 
     sticky: float = number(0.25, 0, 1)
     """Chance in each frame that the action before is repeated instead (sticky actions, Machado et al. 2018)."""
@@ -64,16 +64,16 @@ class AtariOptions(EnvOptions):
     """Grey frames; else red, green and blue."""
 
     clip_rewards: bool = flag(False)
-    """Rewards are the signs of what the game pays: -1, 0 or 1. The score that is reported stays the true one."""
+    """Rewards are the signs of what the game pays: -1, 0 or 1. The score of games stays the true one."""
 
     episodic_life: bool = flag(False)
-    """The loss of a life ends the episode, and the next one begins with the next life."""
+    """The loss of a life ends the episode, and the next one begins with the next life; no score is reported then."""
 
     noop_max: int = integer(30, low=0, high=100_000)
     """A game begins with a random number of frames in which nothing is done: fewer than this."""
 
     fire_reset: bool = flag(False)
-    """Fire is pressed at the beginning of a game, and of the next life with `episodic_life`, where the game has it."""
+    """Fire is pressed at the beginning of a game and of each next life, where the game has it."""
 
     max_frames: int = integer(108_000, low=1, high=2**31 - 1)
     """Emulator frames after which a game is truncated: half an hour. Those before the first action do not count."""
@@ -108,6 +108,12 @@ class AtariOptions(EnvOptions):
                 f"environment {self.id!r} needs ale-py ({_line(error)}): pip install 'jaxmem[atari]', "
                 "in a clone make install EXTRA=atari"
             ) from error
+        import jax
+
+        if jax.default_backend() not in ("cpu", "gpu"):
+            raise ConfigError(
+                f"environment {self.id!r} plays beside CPUs and NVIDIA GPUs alone: this is a {jax.default_backend()}"
+            )
         from jaxmem.envs.atari.games import AtariGame
         from jaxmem.envs.probes.base import NoParams
 

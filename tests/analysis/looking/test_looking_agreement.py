@@ -97,22 +97,29 @@ def test_maps_that_do_not_follow_the_frames_have_nothing_above_the_null(statisti
 
 def test_null_and_interval_are_those_of_a_loop():
     rng = np.random.default_rng(5)
-    pairs, episode = rng.normal(size=(9, 9)), np.array([4, 4, 4, 7, 7, 9, 9, 9, 9])
+    episode = np.array([4, 4, 4, 7, 7, 9, 9, 9, 9, 11, 11, 12])
+    pairs = rng.normal(size=(12, 12))
     found = beside_shuffled(pairs, episode)
-    others = [pairs[i, j] for i in range(9) for j in range(9) if i != j]
+    others = [pairs[i, j] for i in range(12) for j in range(12) if i != j]
     assert found.null == pytest.approx(np.mean(others))
     assert found.ratio == pytest.approx(np.mean(np.diag(pairs)) / np.mean(others))
     differences = []
     for _ in range(4000):
-        frames = np.concatenate([np.flatnonzero(episode == e) for e in rng.choice([4, 7, 9], 3)])
+        frames = np.concatenate([np.flatnonzero(episode == e) for e in rng.choice([4, 7, 9, 11, 12], 5)])
         block = pairs[np.ix_(frames, frames)]
         different = frames[:, None] != frames
         differences.append(pairs[frames, frames].mean() - block[different].mean())
     np.testing.assert_allclose(found.difference_interval, np.percentile(differences, [2.5, 97.5]), rtol=0, atol=0.05)
 
 
-def test_one_episode_has_no_interval():
-    found = beside_shuffled(np.eye(4), np.zeros(4, int))
+def test_few_frames_cannot_be_told_from_chance():
+    for count, orders in ((2, 2), (3, 6), (4, 24)):
+        assert beside_shuffled(np.eye(count), np.arange(count)).p == pytest.approx(1 / orders, abs=0.05)
+
+
+@pytest.mark.parametrize("episodes", [1, 4])
+def test_few_episodes_have_no_interval(episodes):
+    found = beside_shuffled(np.eye(4), np.arange(4) % episodes)
     assert found.difference == 1
     assert np.isnan(found.difference_interval).all()
     mean, bounds = mean_of_frames(np.array([1.0, 3.0]), np.array([2, 2]))
@@ -121,7 +128,9 @@ def test_one_episode_has_no_interval():
 
 
 def test_mean_of_frames_varies_with_the_episodes():
-    values, episode = np.array([0.0, 0, 0, 10]), np.array([0, 0, 0, 1])
+    values, episode = np.array([0.0, 0, 0, 10, 0, 0, 0, 0]), np.array([0, 0, 0, 1, 2, 3, 4, 4])
     mean, bounds = mean_of_frames(values, episode)
-    assert mean == 2.5
-    assert tuple(bounds) == (0, 10)
+    assert mean == 1.25
+    # Of five draws, up to three are the episode that is unlike the others.
+    assert bounds.low == 0
+    assert 3 < bounds.high < 8

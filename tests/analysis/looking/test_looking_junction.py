@@ -59,7 +59,8 @@ def test_shares_are_by_layer_and_by_how_episodes_ended():
     # The last row has seen no cue.
     assert [by_name[1, group].episodes for group in ("all", "correct", "incorrect")] == [5, 3, 2]
     assert [by_name[1, group].share for group in ("all", "correct", "incorrect")] == pytest.approx([0.3, 0.5, 0])
-    assert tuple(by_name[1, "correct"].interval) == pytest.approx((0.5, 0.5))
+    # Three episodes are too few for an interval.
+    assert np.isnan(by_name[1, "correct"].interval).all()
     low, high = by_name[1, "all"].interval
     assert 0 <= low < 0.3 < high <= 0.5
     for group in ("all", "correct", "incorrect"):
@@ -86,3 +87,8 @@ def test_a_run_in_a_t_maze_gets_a_table(tmp_path, capsys):
     every = dict(zip(columns.split(","), rows[0].split(","), strict=True))
     assert (every["layer"], every["episodes"], every["group"], every["uniform"]) == ("1", "64", "all", "0.25")
     assert 0 < float(every["on the cue"]) < 1
+    # What was found is on the page about the run.
+    assert main(["report", str(folder)]) == 0
+    shown = (folder / "report.html").read_text()
+    assert "Share of the last decision&#x27;s attention on the cue" in shown
+    assert "Not measured" not in shown
