@@ -13,7 +13,7 @@ def cell(levels: Cell) -> Choice:
     """A game of MinAtar whose core differs in what asks, and in how cells are told apart."""
     name = f"look_minatar_{levels['game']}"
     config = GAMES[name].config("best", levels["core"].replace("-", "_"))
-    core = replace(config.core, ask=levels["ask"], positions=levels["positions"])
+    core = replace(config.core, ask=levels["ask"], positions=levels["position"])
     return Choice(name, "best", replace(config, core=core))
 
 
@@ -28,7 +28,7 @@ ABLATIONS = [
             Factor("game", ("breakout", "asterix", "freeway", "spaceinvaders"), "breakout", "task"),
             Factor("core", ("spatio-temporal", "mott"), "spatio-temporal", "panels"),
             Factor("ask", ("memory", "learned", "random", "mean"), "memory", "x"),
-            Factor("positions", ("fourier", "sine", "learned", "rotary", "none"), "fourier", "y"),
+            Factor("position", ("fourier", "sine", "learned", "rotary", "none"), "fourier", "y"),
         ),
         quantities=(
             Quantity("return", "return while training", "train/return"),

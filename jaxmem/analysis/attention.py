@@ -91,7 +91,9 @@ def _play(program: Program, count: int, state: AgentState, key: jax.Array) -> tu
     inputs, start = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes))
     _, sown = agent.net.apply(state.params, None, inputs, start, True, method="unroll", mutable=["intermediates"])
     # Critics may have a trunk of their own: the one that is looked at is the one that acts.
-    layers = sown.get("intermediates", {}).get("trunk", {}).get("core", {}).get(_SOWN, ())
+    core = sown.get("intermediates", {}).get("trunk", {}).get("core", {})
+    # Of cores that look, it is the memory of what was looked at.
+    layers = core.get(_SOWN) or core.get("turn", {}).get("memory", {}).get(_SOWN, ())
     if not layers:
         name = program.config.core.name
         raise ConfigError(f"core.name is {name!r}: allowed is one with attention weights to look at, such as 'gpt'")
