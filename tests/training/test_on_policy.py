@@ -161,7 +161,9 @@ def test_gymnaxs_tasks_fit_every_agent_and_pictures_get_the_cnn(env_id, agent):
     assert any("embedding/obs/conv_0" in name for name in names) == ("MinAtar" in env_id)
 
 
-@pytest.mark.parametrize("core", [name for name in cores.registered_cores if name != "memax"])
+@pytest.mark.parametrize(
+    "core", [name for name in cores.registered_cores if name != "memax" and cores.looks_at(name) is None]
+)
 def test_the_learner_sees_what_the_actor_saw(core):
     """On first use every ratio is 1: the learner unrolls from the memory that the rows had, past ends of episodes."""
     options = {"dropout": 0.0} if "dropout" in vars(cores.options(core)) else {}
