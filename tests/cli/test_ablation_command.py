@@ -136,7 +136,7 @@ def test_killed_and_gone_on_with(unbroken, tmp_path, monkeypatch):
     ("more", "says"),
     [
         (["nosuch"], "unknown ablation 'nosuch': known are attention, credit"),
-        ([], "no ablation given: known are credit"),
+        ([], "no ablation given: known are attention, credit"),
         (["credit", "--lengths", "60"], "--lengths is '60': allowed are 50, 100, 250"),
         (
             ["credit", "--explorations", "frist"],
