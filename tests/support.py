@@ -17,6 +17,7 @@ from jaxmem.networks import NetworkOptions
 from jaxmem.offline import program as offline_program
 from jaxmem.offline import train as offline_train
 from jaxmem.training import LoopOptions, RunConfig, compiled, train
+from jaxmem.training.stop import Stop
 
 _PROGRAMS: dict[str, compiled.Compiled] = {}
 
@@ -76,3 +77,19 @@ def assert_same_bits(one: Any, other: Any) -> None:
     """Every leaf of two trees is equal to the last bit."""
     for a, b in zip(plain(one), plain(other), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+class StopAfter(Stop):
+    """Asks for a stop after so many looks at it."""
+
+    def __init__(self, looks):
+        self.looks = looks
+
+    @property
+    def asked(self):
+        self.looks -= 1
+        return self.looks < 0
+
+    @asked.setter
+    def asked(self, value):
+        raise AssertionError

@@ -90,8 +90,7 @@ def _play(program: Program, count: int, state: AgentState, key: jax.Array) -> tu
     # Nothing is decided after the last action: its observation is left out.
     inputs, start = jax.tree.map(lambda leaf: leaf[:-1], episode_inputs(episodes))
     _, sown = agent.net.apply(state.params, None, inputs, start, True, method="unroll", mutable=["intermediates"])
-    # Critics may have a trunk of their own: the one that is looked at is the one that acts.
-    core = sown.get("intermediates", {}).get("trunk", {}).get("core", {})
+    core = sown_by_core(sown)
     # Of cores that look, it is the memory of what was looked at.
     layers = core.get(_SOWN) or core.get("turn", {}).get("memory", {}).get(_SOWN, ())
     if not layers:
@@ -99,6 +98,11 @@ def _play(program: Program, count: int, state: AgentState, key: jax.Array) -> tu
         raise ConfigError(f"core.name is {name!r}: allowed is one with attention weights to look at, such as 'gpt'")
     weights = jnp.stack(layers).swapaxes(1, 2)
     return jnp.where(episodes.mask.T[:, :, None], weights, 0), episodes, outcome
+
+
+def sown_by_core(sown: Any) -> Mapping[str, Any]:
+    """Of a network's collections, the intermediates of the core that acts: critics may have a trunk of their own."""
+    return sown.get("intermediates", {}).get("trunk", {}).get("core", {})
 
 
 def draw_attention(groups: Mapping[str, Attention], path: Path, marks: Mapping[int, str] | None = None) -> None:

@@ -67,11 +67,6 @@ class Figures:
     learning: Timing
 
 
-def every() -> tuple[str, ...]:
-    """Names of all architectures."""
-    return tuple(ARCHITECTURES)
-
-
 def make_agent(bench: ArchitectureBench, picture: str, name: str) -> Any:
     """V-trace with an architecture, for pictures of bytes."""
     from gymnax.environments import spaces

@@ -23,6 +23,7 @@ from jaxmem.config import ConfigError, lookup
 from jaxmem.cores import looks_at, memax, registered_cores
 from jaxmem.cores import options as core_options
 from jaxmem.envs import options as env_options
+from jaxmem.networks.architectures import ARCHITECTURES
 from jaxmem.training.folder import write_atomically
 
 _FULL = {
@@ -87,7 +88,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         "--architectures",
         nargs="+",
         metavar="CORE",
-        help=f"those for pictures ({' '.join(architecture_bench.every())})",
+        help=f"those for pictures ({' '.join(ARCHITECTURES)})",
     )
     parser.add_argument("--unroll", type=count, metavar="T", help="steps that architectures learn from (20)")
     parser.add_argument("--batch-size", type=count, metavar="N", help="episodes in an update, or parts of them (32)")
@@ -219,7 +220,7 @@ def _memory_maze(options: argparse.Namespace) -> Callable[[], list[Table]]:
 
 
 def _architectures(options: argparse.Namespace) -> Callable[[], list[Table]]:
-    names = tuple(dict.fromkeys(options.architectures or architecture_bench.every()))
+    names = tuple(dict.fromkeys(options.architectures or ARCHITECTURES))
     pictures = tuple(architecture_bench.PICTURES)
     bench = architecture_bench.ArchitectureBench(
         names=names[:1] if options.quick and options.architectures is None else names,

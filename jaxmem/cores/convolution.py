@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.cores.initial import fan_in_uniform
+from jaxmem.cores.lstm import gated
 from jaxmem.cores.protocol import reset_rows
 
 
@@ -143,10 +144,6 @@ class ConvLSTM(nn.Module):
         self.input = Conv(4 * self.channels, self.size, padding=self.size // 2, dtype=self.dtype)
         self.recurrent = self.param("recurrent", fan_in_uniform(inputs), (inputs, 4 * self.channels))
 
-    def step(self, state: ConvState, x: jax.Array, start: jax.Array) -> tuple[ConvState, jax.Array]:
-        """One step of B rows: x [B, h, w, C], start [B] -> (state, [B, h, w, channels])."""
-        return self._recur(state, self.input(x), start)
-
     def unroll(self, state: ConvState, x: jax.Array, start: jax.Array) -> tuple[ConvState, jax.Array]:
         """T steps of B rows: x [T, B, h, w, C], start [T, B] -> (state, [T, B, h, w, channels])."""
         projected = self.input(x.reshape(-1, *x.shape[2:])).reshape(*x.shape[:-1], -1)
@@ -156,7 +153,5 @@ class ConvLSTM(nn.Module):
         hidden, cell = reset_rows(state, jax.tree.map(jnp.zeros_like, state), start)
         kernel = self.recurrent.astype(self.dtype)
         gates = projected + convolve(hidden.astype(self.dtype), kernel, self.size, padding=self.size // 2)
-        i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
-        cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
-        hidden = nn.sigmoid(o) * jnp.tanh(cell)
+        hidden, cell = gated(gates, cell)
         return ConvState(hidden, cell), hidden.astype(self.dtype)

@@ -42,10 +42,10 @@ class DividedBlock(nn.Module):
         patches, averaged over frames.
         """
         count, frames, places, width = tokens.shape
-        zeros = nn.initializers.lecun_normal() if self.first else nn.initializers.zeros
+        initial = nn.initializers.lecun_normal() if self.first else nn.initializers.zeros
         seen = self._norm("norm_time")(tokens).swapaxes(1, 2).reshape(-1, frames, width)
         seen, _ = self._attend(seen, "time")
-        seen = nn.Dense(width, dtype=self.dtype, kernel_init=zeros, name="time_out")(seen)
+        seen = nn.Dense(width, dtype=self.dtype, kernel_init=initial, name="time_out")(seen)
         seen = seen.reshape(count, places, frames, width).swapaxes(1, 2)
         tokens = tokens + self._kept(seen, deterministic)
 

@@ -25,6 +25,13 @@ class LSTMState(NamedTuple):
     cell: jax.Array
 
 
+def gated(gates: jax.Array, cell: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Gates i, f, g, o [..., 4 W] and the cell before, float32 [..., W] -> output and cell, float32 [..., W]."""
+    i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
+    cell = nn.sigmoid(f) * cell + nn.sigmoid(i) * jnp.tanh(g)
+    return nn.sigmoid(o) * jnp.tanh(cell), cell
+
+
 class LSTMLayer(RecurrentLayer):
     """One LSTM layer with gates in the order input, forget, candidate, output.
 
@@ -51,9 +58,7 @@ class LSTMLayer(RecurrentLayer):
 
         def recur(state: LSTMState, projected: jax.Array) -> tuple[LSTMState, jax.Array]:
             gates = projected + state.hidden.astype(self.dtype) @ kernel
-            i, f, g, o = jnp.split(gates.astype(jnp.float32), 4, axis=-1)
-            cell = nn.sigmoid(f) * state.cell + nn.sigmoid(i) * jnp.tanh(g)
-            hidden = nn.sigmoid(o) * jnp.tanh(cell)
+            hidden, cell = gated(gates, state.cell)
             return LSTMState(hidden, cell), hidden
 
         return projected, recur

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -106,15 +107,17 @@ class NetworkOptions(Config):
             is_picture = len(shape) == 3 and min(shape[:2]) >= smallest
             if self.encoder == "linear" or (self.encoder == "auto" and not is_picture):
                 return None
-        if looks_at is not None and len(shape) != 3:
+        elif len(shape) != 3:
             raise ConfigError(
                 f"core.name is {core!r}: it looks at pictures, and env's observations have the shape {shape}"
             )
-        fitting = ("auto",) if looks_at == "pixels" else ("auto", *ENCODERS)
-        if looks_at is not None and self.encoder not in fitting:
-            raise ConfigError(
-                f"network.encoder is {self.encoder!r}: {core} looks at {looks_at}, allowed is {' or '.join(fitting)}"
-            )
+        else:
+            fitting = ("auto",) if looks_at == "pixels" else ("auto", *ENCODERS)
+            allowed = " or ".join(fitting)
+            if self.encoder not in fitting:
+                raise ConfigError(
+                    f"network.encoder is {self.encoder!r}: {core} looks at {looks_at}, allowed is {allowed}"
+                )
         kind = "pixels" if looks_at == "pixels" else "cnn" if self.encoder == "auto" else self.encoder
         channels = self.resnet_channels if kind == "resnet" else self.cnn_channels
         eye = Eye(kind, channels, self.cnn_kernel, looks_at is not None)
@@ -176,7 +179,7 @@ class NetworkParts:
         """Compute dtype."""
         return _DTYPES[self.options.dtype]
 
-    @property
+    @cached_property
     def grid(self) -> tuple[int, int, int] | None:
         """Height, width and channels of what the core looks at; None where it is fed with vectors."""
         return self.eye.grid(self.obs_shape) if self.eye is not None and self.eye.keeps_places else None
@@ -185,8 +188,7 @@ class NetworkParts:
     def input_width(self) -> int:
         """Width of what the core is fed."""
         options = self.options
-        seen = options.obs_embed if self.grid is None else math.prod(self.grid)
-        return seen + options.action_embed + options.reward_embed
+        return options.input_width + (0 if self.grid is None else math.prod(self.grid) - options.obs_embed)
 
     def core(self) -> Any:
         """A memory core, in a window where there is one."""

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from offline_cases import small
-from support import assert_same_bits, shared_offline_programs
+from support import StopAfter, assert_same_bits, shared_offline_programs
 
 from jaxmem import datasets
 from jaxmem.config import ConfigError
@@ -15,7 +15,7 @@ from jaxmem.offline.options import DataOptions, LearnOptions, OfflineConfig, Seq
 from jaxmem.offline.program import OfflineProgram, window_of
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.progress import Display
-from jaxmem.training.stop import Interrupted, Stop
+from jaxmem.training.stop import Interrupted
 
 # Two calls of six batches between evaluations: a stop can fall between them.
 CONFIG = small("rmt", learn=LearnOptions(updates=24, batch=4, warmup=2, eval_every=12, learning_rate=1e-2))
@@ -52,22 +52,6 @@ def learned(path, dataset):
 
 def without_time(rows):
     return [{name: value for name, value in row.items() if name != "wall_s"} for row in rows]
-
-
-class StopAfter(Stop):
-    """Asks for a stop after so many looks at it."""
-
-    def __init__(self, looks):
-        self.looks = looks
-
-    @property
-    def asked(self):
-        self.looks -= 1
-        return self.looks < 0
-
-    @asked.setter
-    def asked(self, value):
-        raise AssertionError
 
 
 def test_rows_tell_how_it_went(whole):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from support import assert_same_bits, small_config
+from support import StopAfter, assert_same_bits, small_config
 
 pytest.importorskip("ale_py")
 
@@ -23,7 +23,7 @@ from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
 from jaxmem.training.play import begin, play
 from jaxmem.training.progress import Display
-from jaxmem.training.stop import Interrupted, Stop
+from jaxmem.training.stop import Interrupted
 from jaxmem.training.task import Task
 
 ROWS, STEPS = 2, 250
@@ -146,22 +146,6 @@ def compiled_once(compiled, monkeypatch):
         return going_on[0] if resume else compiled
 
     monkeypatch.setattr(train, "compile_program", quickly)
-
-
-class StopAfter(Stop):
-    """Asks for a stop after so many looks at it."""
-
-    def __init__(self, looks):
-        self.looks = looks
-
-    @property
-    def asked(self):
-        self.looks -= 1
-        return self.looks < 0
-
-    @asked.setter
-    def asked(self, value):
-        raise AssertionError
 
 
 @pytest.mark.usefixtures("compiled_once")

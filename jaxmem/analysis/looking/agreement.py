@@ -67,6 +67,11 @@ def top_overlap(a: np.ndarray, b: np.ndarray, share: float = SHARE) -> np.ndarra
     return np.sum(_tops(a, share) * _tops(b, share), axis=1)
 
 
+def top_count(cells: int, share: float = SHARE) -> int:
+    """How many of so many cells are a `share`, rounded up."""
+    return int(np.ceil(share * cells - 1e-9))
+
+
 def levels(maps: np.ndarray) -> np.ndarray:
     """Maps [T, h, w] in whole millionths of their highest places, float64 [T, cells]: what is closer is rounding."""
     flat = np.asarray(maps, np.float64).reshape(len(maps), -1)
@@ -85,7 +90,7 @@ def _ranks(maps: np.ndarray) -> np.ndarray:
 def _tops(maps: np.ndarray, share: float = SHARE) -> np.ndarray:
     """Chances of the cells to be among the k highest, over the root of k: [T, cells]."""
     flat = levels(maps)
-    k = int(np.ceil(share * flat.shape[1] - 1e-9))
+    k = top_count(flat.shape[1], share)
     last = -np.partition(-flat, k - 1, axis=1)[:, k - 1 : k]
     above, tied = flat > last, flat == last
     left = k - above.sum(axis=1, keepdims=True)

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import special
 
 from jaxmem.agents.base import Params
-from jaxmem.analysis.looking.agreement import SHARE, levels
+from jaxmem.analysis.looking.agreement import SHARE, levels, top_count
 from jaxmem.analysis.looking.saliency import Answers, answers, blurred
 from jaxmem.analysis.looking.watch import Moments, in_blocks
 from jaxmem.networks import PolicyValue
@@ -45,7 +45,7 @@ def chosen_cells(
     Among cells with the same attention lots are drawn; random ones are drawn from all.
     """
     flat = levels(maps)
-    count = int(np.ceil(share * flat.shape[1] - 1e-9))
+    count = top_count(flat.shape[1], share)
     lots = rng.random(flat.shape)
     orders = {
         "most": np.lexsort((lots, -flat)),

@@ -1,6 +1,5 @@
 """How much of its temporal attention a transformer gives the cue when it decides at the junction of a T-Maze."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -10,11 +9,10 @@ import numpy as np
 
 from jaxmem.analysis.attention import Attention, attention_of
 from jaxmem.analysis.looking.agreement import mean_of_frames
-from jaxmem.analysis.looking.report import FOLDER, Row, cells, without_nan
+from jaxmem.analysis.looking.report import FOLDER, Row, cells, write_record
 from jaxmem.analysis.statistics import Interval
 from jaxmem.analysis.tables import write_table
 from jaxmem.envs.tmaze import TMaze
-from jaxmem.training.folder import write_atomically
 from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
 
@@ -90,7 +88,7 @@ def look_at_cue(program: Program, run: Run, episodes: int, key: jax.Array, seed:
         ConfigError: if the core has no attention, or the run no such seed.
     """
     attention = attention_of(program, run, episodes, key, seed)
-    found = on_cue(attention, getattr(program.config.env, "time_step", False))
+    found = on_cue(attention, program.task.env.time_step)
     return [
         {
             "layer": one.layer,
@@ -109,8 +107,7 @@ def write_junction(program: Program, checkpoint: int, rows: Sequence[Row], folde
     """Write the table and `look.json` into the folder `look` of a run's folder; returns the files. Raises `OSError`."""
     out = folder / FOLDER
     out.mkdir(exist_ok=True)
-    files = out / "junction.csv", out / "junction.md", out / "look.json"
-    write_table(*files[:2], *cells(rows))
+    files = out / "junction.csv", out / "junction.md"
+    write_table(*files, *cells(rows))
     facts = {"checkpoint": checkpoint, "core": program.config.core.name, "env": program.config.env.id}
-    write_atomically(files[2], json.dumps(without_nan({**facts, "junction": list(rows)}), indent=2) + "\n")
-    return list(files)
+    return [*files, write_record({**facts, "junction": list(rows)}, out)]

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxmem import cores
 from jaxmem.agents.base import Params
+from jaxmem.analysis.attention import sown_by_core
 from jaxmem.config import ConfigError
 from jaxmem.cores.looking import MAPS
 from jaxmem.networks import Inputs, PolicyValue, PolicyValueOutputs
@@ -53,9 +54,7 @@ def unrolled(
     """`net.unroll`, without dropout, and the maps [T, B, N, h, w] that its core sowed; None where it sowed none."""
     apply: Any = net.apply
     (memory, said), sown = apply(params, memory, inputs, start, True, method="unroll", mutable=["intermediates"])
-    # A critic may have a trunk of its own: the one that is looked at is the one that acts.
-    found = sown.get("intermediates", {}).get("trunk", {}).get("core", {}).get(MAPS, (None,))
-    return memory, said, found[0]
+    return memory, said, sown_by_core(sown).get(MAPS, (None,))[0]
 
 
 def upsampled(maps: jax.Array | np.ndarray, height: int, width: int) -> jax.Array:

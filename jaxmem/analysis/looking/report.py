@@ -173,10 +173,14 @@ def write(look: Look, folder: Path) -> list[Path]:
         files += [out / f"{name}.csv", out / f"{name}.md"]
         write_table(files[-2], files[-1], *cells(rows))
     numbers = ("checkpoint", "core", "env", "frames", "episodes", "agreement", "objects", "causal")
-    record = {name: without_nan(getattr(look, name)) for name in numbers}
-    files.append(out / "look.json")
-    write_atomically(files[-1], json.dumps(record, indent=2, allow_nan=False) + "\n")
-    return files
+    return [*files, write_record({name: getattr(look, name) for name in numbers}, out)]
+
+
+def write_record(record: dict[str, Any], out: Path) -> Path:
+    """Write `look.json` into the folder `look`, with null in place of what is not finite; returns the file."""
+    path = out / "look.json"
+    write_atomically(path, json.dumps(_without_nan(record), indent=2, allow_nan=False) + "\n")
+    return path
 
 
 def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
@@ -266,10 +270,9 @@ def _causal(
     return rows
 
 
-def without_nan(value: Any) -> Any:
-    """Values for JSON, with None in place of what is not finite."""
+def _without_nan(value: Any) -> Any:
     if isinstance(value, list):
-        return [without_nan(item) for item in value]
+        return [_without_nan(item) for item in value]
     if isinstance(value, dict):
-        return {name: without_nan(item) for name, item in value.items()}
+        return {name: _without_nan(item) for name, item in value.items()}
     return None if isinstance(value, float) and not math.isfinite(value) else value
