@@ -6,14 +6,17 @@ from pathlib import Path
 from jaxmem.ablation import Ablation, Cell, Factor, Quantity
 from jaxmem.experiment import Choice, Experiment, from_file
 
+# Whoever asks, queries begin alike: Mott et al.'s begin at zero, where constants that stay there ask nothing.
+QUERY_SPREAD = 1.0
+
 GAMES = {item.name: item for item in from_file(Path(__file__).with_name("minatar.py"))}
 
 
 def cell(levels: Cell) -> Choice:
-    """A game of MinAtar whose core differs in what asks, and in how cells are told apart."""
+    """A game of MinAtar whose core differs in what asks, and in how cells are told apart; queries begin alike."""
     name = f"look_minatar_{levels['game']}"
     config = GAMES[name].config("best", levels["core"].replace("-", "_"))
-    core = replace(config.core, ask=levels["ask"], positions=levels["position"])
+    core = replace(config.core, ask=levels["ask"], positions=levels["position"], query_spread=QUERY_SPREAD)
     return Choice(name, "best", replace(config, core=core))
 
 

@@ -1,7 +1,9 @@
 """`jaxmem look`: where a trained agent looks, beside what matters to it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import jax
 from rich import box
@@ -10,10 +12,13 @@ from rich.table import Table
 
 from jaxmem.analysis.looking import LookOptions, look, write
 from jaxmem.analysis.looking.junction import has_junction, look_at_cue, write_junction
-from jaxmem.analysis.looking.report import Row, cells
+from jaxmem.analysis.looking.report import LONGEST_ANIMATION, cells
+from jaxmem.analysis.looking.rows import Row
 from jaxmem.cli.arguments import Parser, add_file_option, count, load_file, natural
+from jaxmem.config import ConfigError
 from jaxmem.training.evaluate import load_run
 from jaxmem.training.folder import RunFolder
+from jaxmem.training.loop import Program
 from jaxmem.training.progress import Display
 
 _EPISODES = 64
@@ -21,13 +26,16 @@ _COUNTS = ("frames", "episodes")
 _WIDTH = 120
 _TITLES = {
     "agreement": "attention beside saliency; the null is other frames' saliency, low and high are of the difference",
-    "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift",
+    "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift; "
+    "untrained is the lift before training",
     "junction": "attention of the last decision to the cue, beside what is the same to all steps",
-    "causal": "what policy and value do when a tenth of the cells is taken away",
+    "causal": "what policy and value do when a tenth of the mean map's cells is taken away",
 }
-_EPILOG = """Pictures, tables and look.json are written into look/ in the run's folder. Intervals are 95 %
-bootstrap intervals over episodes; p is from frames mixed up. A core without attention maps gets the pictures of
-saliency alone. In T-Mazes it is temporal attention that is looked at, of 64 greedy episodes."""
+_NOT_IN_MAZES = ("steps", "frames", "compared", "untrained")
+_EPILOG = f"""Pictures, tables and look.json are written into look/ in the run's folder; attention.gif has the first
+{LONGEST_ANIMATION} steps of the longest episode. Intervals are 95 % bootstrap intervals over episodes; p is from frames
+mixed up. A core without attention maps gets the pictures of saliency alone. In T-Mazes it is temporal attention that is
+looked at, of --rows greedy episodes; --steps, --frames, --compared and --untrained are refused there."""
 
 
 def main(arguments: list[str]) -> int:
@@ -36,30 +44,37 @@ def main(arguments: list[str]) -> int:
     parser = Parser("look", "Where a trained agent looks, and whether that is where it matters; no training changes.")
     parser.epilog = _EPILOG
     parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("--steps", type=count, default=default.steps, help="steps of each row (default: 256)")
-    parser.add_argument("--rows", type=count, default=default.rows, help="rows side by side (default: 8)")
-    parser.add_argument("--frames", type=count, default=default.frames, help="frames in pictures (default: 8)")
+    parser.add_argument("--steps", type=count, help=f"steps of each row (default: {default.steps})")
     parser.add_argument(
-        "--compared", type=count, default=default.compared, help="frames that the numbers are about (default: 256)"
+        "--rows", type=count, help=f"rows side by side (default: {default.rows}), or episodes (default: {_EPISODES})"
+    )
+    parser.add_argument("--frames", type=count, help=f"frames in pictures (default: {default.frames})")
+    parser.add_argument("--compared", type=count, help=f"frames that numbers are about (default: {default.compared})")
+    parser.add_argument(
+        "--untrained",
+        action="store_true",
+        default=None,
+        help="agreement before training, too; takes saliency as long again",
     )
     parser.add_argument("--checkpoint", default="latest", help="latest (default), previous or a number")
     parser.add_argument("--seed", type=natural, default=0, help="randomness of the episodes (default: 0)")
     parser.add_argument("--only", type=natural, default=0, metavar="SEED", help="which seed of the run (default: 0)")
     add_file_option(parser)
     options = parser.parse_args(arguments)
-    asked = LookOptions(
-        options.steps, options.rows, options.frames, options.compared, only=options.only, seed=options.seed
-    )
+    names = [field.name for field in fields(LookOptions)]
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     load_file(options.file)
     program, run, step = load_run(RunFolder.open(options.run), options.checkpoint)
     console = Console(soft_wrap=True)
     # Tables are cut off where lines end; those of a narrow terminal go on.
     console.width = max(console.width, _WIDTH)
     if has_junction(program):
-        rows = look_at_cue(program, run, _EPISODES, jax.random.key(asked.seed), asked.only)
+        _check_maze(program, given)
+        rows = look_at_cue(program, run, given.get("rows", _EPISODES), jax.random.key(options.seed), options.only)
         console.print(_table(_TITLES["junction"], rows))
         files = write_junction(program, step, rows, options.run)
     else:
+        asked = LookOptions(**given)
         with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
             found = look(program, run, asked, shown.advance)
         console.print(f"{found.frames} frames of {found.episodes} episodes", highlight=False)
@@ -69,6 +84,16 @@ def main(arguments: list[str]) -> int:
     for path in files:
         print(f"  {path}")
     return 0
+
+
+def _check_maze(program: Program, given: Mapping[str, Any]) -> None:
+    """Raise `ConfigError` for options that are about pictures."""
+    for name in _NOT_IN_MAZES:
+        if name in given:
+            raise ConfigError(
+                f"--{name} is about pictures, and {program.config.env.id} shows none: allowed are --rows, there the "
+                "number of episodes, --checkpoint, --seed, --only and --file"
+            )
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

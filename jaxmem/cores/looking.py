@@ -1,6 +1,6 @@
 """Cores that look at a picture, and how they are told where its cells are."""
 
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,25 @@ MAPS = "attention_maps"
 """Under this name `unroll` sows float32 [T, B, N, h, w] where "intermediates" is mutable; each map sums to 1."""
 
 Grid = tuple[int, int, int]
+
+
+class Placement(NamedTuple):
+    """Where the cells of a grid are on what it was made of: the middle of cell i is at `first + stride * i`.
+
+    The middle of what a cell is made of counts, not what it stands next to: with zeros around, the first one's may be
+    anywhere. Rows and columns are alike, and the middle of the first pixel is 0.
+
+    Attributes:
+        stride: from one cell to the next, in pixels.
+        first: the middle of the first cell, in pixels.
+    """
+
+    stride: float = 1.0
+    first: float = 0.0
+
+    def on(self, below: "Placement") -> "Placement":
+        """Where cells are on the picture, if these numbers are about a grid that is placed so on it."""
+        return Placement(self.stride * below.stride, below.first + below.stride * self.first)
 
 
 class LookingCore(Core):
@@ -36,6 +55,11 @@ class LookingCore(Core):
     def map_names(self) -> tuple[str, ...]:
         """Names of the N maps that `unroll` sows as `MAPS`."""
         raise NotImplementedError
+
+    @property
+    def map_placement(self) -> Placement:
+        """Where the maps' cells are on the grid; here they are the grid's."""
+        return Placement()
 
     @property
     def size(self) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Top-down spatial attention: what was remembered asks where to look, and what is seen there is remembered."""
 
-from collections.abc import Sequence
+from dataclasses import field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from jaxmem.cores.looking import MAPS, GridPositions, LookingCore, check_rotary,
 from jaxmem.cores.lstm import LSTM
 from jaxmem.cores.protocol import Core
 from jaxmem.cores.trxl import GTrXL, TransformerXL
+from jaxmem.cores.turn import Ask, Seen, Turn
 
 ASKS = ("memory", "learned", "random", "mean")
 
@@ -49,8 +50,9 @@ class SpatialAttention(LookingCore):
         queries: how many maps there are.
         ask: memory, learned, random or mean.
         query_hidden: widths of the layers that make queries of what the memory said.
-        query_spread: of what is added to queries, trained, N(0, `query_spread`^2) at first; without any, all queries
-            begin close to zero, so that each takes nearly the mean of all cells.
+        query_spread: of the constant part of queries, N(0, `query_spread`^2) at first: what is added to those of the
+            memory, or the constants. Without any, all queries begin close to zero, so that each takes nearly the mean
+            of all cells; with `random` they would stay there, which is refused.
         answer_hidden: widths of the layers between the answers and the memory's input, which is `width` wide.
     """
 
@@ -72,6 +74,8 @@ class SpatialAttention(LookingCore):
             raise ConfigError(
                 f"core.key_width is {self.key_width}: allowed is less than core.channels = {self.channels}"
             )
+        if self.ask == "random" and self.query_spread == 0:
+            raise ConfigError("core.query_spread is 0: with core.ask random, allowed is more than 0")
 
     @property
     def map_names(self) -> tuple[str, ...]:
@@ -141,104 +145,6 @@ class SpatialAttention(LookingCore):
         return vision, Seen(keys, values, beside, start)
 
 
-class Seen(NamedTuple):
-    """What a turn is given, with leading axes [B] or [T, B].
-
-    Attributes:
-        keys: [..., cells, K].
-        values: [..., cells, V].
-        beside: [..., E], what is known beside the picture.
-        start: bool [...].
-    """
-
-    keys: jax.Array
-    values: jax.Array
-    beside: jax.Array
-    start: jax.Array
-
-
-class Ask(nn.Module):
-    """Queries: of what the memory said, or constants.
-
-    Attributes:
-        queries: how many, Q.
-        width: of each, K.
-        of: memory, learned or random.
-        hidden: widths of the layers in between.
-        spread: of the last layer's bias at first.
-        dtype: of the computation.
-    """
-
-    queries: int
-    width: int
-    of: str
-    hidden: Sequence[int]
-    spread: float
-    dtype: Any
-
-    @nn.compact
-    def __call__(self, said: jax.Array) -> jax.Array:
-        """What the memory said, float32 [B, D] -> [B, Q, K]."""
-        shape = (self.queries, self.width)
-        if self.of == "memory":
-            for width in self.hidden:
-                said = nn.relu(nn.Dense(width, dtype=self.dtype)(said))
-            bias = nn.initializers.normal(self.spread)
-            return nn.Dense(self.queries * self.width, dtype=self.dtype, bias_init=bias)(said).reshape(-1, *shape)
-        constants = self.param("constants", nn.initializers.normal(1.0), shape).astype(self.dtype)
-        if self.of == "random":
-            constants = jax.lax.stop_gradient(constants)
-        return jnp.broadcast_to(constants, (said.shape[0], *shape))
-
-
-class Turn(nn.Module):
-    """One step of what waits for each other: ask, look, remember.
-
-    Attributes:
-        memory: remembers.
-        ask: asks; None for the mean of all cells.
-        where: what stands beside each cell, in keys and in values.
-        answer_hidden: widths of the layers in between.
-        dtype: of the computation.
-    """
-
-    memory: Core
-    ask: Ask | None
-    where: GridPositions
-    answer_hidden: Sequence[int]
-    dtype: Any
-
-    def setup(self) -> None:
-        """Layers from the answers to the memory's input."""
-        self.layers = [nn.Dense(width, dtype=self.dtype) for width in (*self.answer_hidden, self.memory.width)]
-
-    def __call__(self, carry: tuple[jax.Array, Any], seen: Seen) -> tuple[tuple, tuple]:
-        """(what was said [B, D], memory), `Seen` -> (the same after the step, (output, maps [B, Q, cells], answer))."""
-        said, memory = carry
-        said = jnp.where(seen.start[:, None], 0, said)
-        rows, cells = seen.keys.shape[:2]
-        where = self.where().astype(self.dtype)
-        if self.ask is None:
-            maps = jnp.full((rows, 1, cells), 1 / cells, jnp.float32)
-            asked = jnp.zeros((rows, 0), self.dtype)
-        else:
-            queries = self.ask(said)
-            # What stands beside cells is the same for all rows and steps: it is not put beside each of them.
-            what, place = jnp.split(queries, [seen.keys.shape[-1]], axis=-1)
-            scores = jnp.einsum("bqk,bck->bqc", what, seen.keys, preferred_element_type=jnp.float32)
-            scores += jnp.einsum("bqk,ck->bqc", place, where, preferred_element_type=jnp.float32)
-            maps = jax.nn.softmax(scores)
-            asked = queries.reshape(rows, -1)
-        weights = maps.astype(self.dtype)
-        answers = jnp.einsum("bqc,bcv->bqv", weights, seen.values).reshape(rows, -1)
-        places = jnp.einsum("bqc,cv->bqv", weights, where).reshape(rows, -1)
-        x = jnp.concatenate([answers, places, asked, seen.beside.astype(self.dtype)], axis=-1)
-        for layer in self.layers:
-            x = nn.relu(layer(x))
-        memory, y = self.memory.step(memory, x, seen.start)
-        return (y.astype(jnp.float32), memory), (y, maps, x)
-
-
 class Mott(SpatialAttention):
     """ConvLSTM, top-down spatial attention and an LSTM (Mott et al. 2019, arXiv:1906.02500).
 
@@ -254,9 +160,15 @@ class Mott(SpatialAttention):
 
 
 class MeanPool(Mott):
-    """The control of `mott`: the mean of all cells, with the same vision and the same memory."""
+    """The control of `mott`: the mean of all cells, with the same vision and the same memory.
+
+    `key_width` numbers of each cell are left out, as where they are keys. What makes queries is no option.
+    """
 
     ask: str = choice("mean", ("mean",))
+    queries: int = field(default=0, init=False)
+    query_hidden: tuple[int, ...] = field(default=(), init=False)
+    query_spread: float = field(default=0.0, init=False)
 
 
 class SpatioTemporal(SpatialAttention):

@@ -10,7 +10,7 @@ from jaxmem.config import ConfigError, choice, integer, number
 from jaxmem.cores.cache import episode_positions
 from jaxmem.cores.convolution import blocks
 from jaxmem.cores.divided_attention import DividedBlock
-from jaxmem.cores.looking import GRID_POSITIONS, MAPS, GridPositions, LookingCore, check_rotary
+from jaxmem.cores.looking import GRID_POSITIONS, MAPS, GridPositions, LookingCore, Placement, check_rotary
 from jaxmem.cores.positions import sine
 from jaxmem.cores.protocol import reset_rows
 
@@ -35,8 +35,9 @@ class TimeSformer(LookingCore):
     Attributes:
         patch: height and width of a patch; pictures are filled up with zeros at the bottom and right.
         frames: of a clip.
-        clip: channels: the picture holds the clip, its channels being `frames` frames one after the other, as Atari's
-            stacked frames are; steps: the clip is the episode's last `frames` pictures.
+        clip: steps: the clip is the episode's last `frames` pictures; channels: the picture holds the clip, its
+            channels being `frames` frames one after the other, as Atari's stacked frames are and MinAtar's kinds of
+            things are not.
         layers: number of blocks.
         heads: of each attention; must divide the width.
         stochastic_depth: chance that the last block's branches are left out, where dropout is on; it grows from 0 with
@@ -47,7 +48,7 @@ class TimeSformer(LookingCore):
 
     patch: int = integer(12, low=1)
     frames: int = integer(4, low=1)
-    clip: str = choice("channels", ["channels", "steps"])
+    clip: str = choice("steps", ["steps", "channels"])
     layers: int = integer(2, low=1)
     heads: int = integer(4, low=1)
     stochastic_depth: float = number(0.0, low=0.0, high=0.99)
@@ -70,6 +71,11 @@ class TimeSformer(LookingCore):
     def map_names(self) -> tuple[str, ...]:
         """See `LookingCore.map_names`."""
         return tuple(f"layer {i + 1}, head {j + 1}" for i in range(self.layers) for j in range(self.heads))
+
+    @property
+    def map_placement(self) -> Placement:
+        """Patches; what fills the last ones up is not moved."""
+        return Placement(self.patch, (self.patch - 1) / 2)
 
     @property
     def places(self) -> tuple[int, int]:

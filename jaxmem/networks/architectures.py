@@ -28,12 +28,13 @@ class Architecture:
 
 
 # A key of 4 numbers of 16, where Mott et al. have 8 of 128.
-_SMALL_ASKS: dict[str, Any] = dict(channels=16, key_width=4, query_hidden=(64,), answer_hidden=(128,))
+_SMALL_MEAN: dict[str, Any] = dict(channels=16, key_width=4, answer_hidden=(128,))
+_SMALL_ASKS: dict[str, Any] = _SMALL_MEAN | dict(query_hidden=(64,))
 _SMALL: dict[str, dict[str, Any]] = {
     "lstm": dict(forget_bias=1.0),
     "trxl": dict(memory=32, heads=4, adaptive_span=True, dropout=0.0, init_std=0.1),
     "mott": _SMALL_ASKS,
-    "mean_pool": _SMALL_ASKS,
+    "mean_pool": _SMALL_MEAN,
     "spatio_temporal": _SMALL_ASKS | dict(reach=32, init_std=0.1),
     # 25 patches of two frames.
     "timesformer": dict(width=32, heads=2, patch=2, frames=2, clip="steps"),
@@ -47,7 +48,7 @@ _ATARI: dict[str, dict[str, Any]] = {
     "mean_pool": {},
     "spatio_temporal": dict(reach=100, channels=64),
     # 36 patches of each of the four stacked frames.
-    "timesformer": dict(width=128, patch=14, frames=4, layers=3),
+    "timesformer": dict(width=128, patch=14, frames=4, clip="channels", layers=3),
 }
 _ATARI_ENCODERS = {"mott": "strided", "mean_pool": "strided", "timesformer": "auto"}
 

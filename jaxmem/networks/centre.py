@@ -9,6 +9,10 @@ inputs, and what it is off would add up in their place.
 The typical input is a collection "centre" beside the parameters. No gradient reaches it; training moves it once an
 iteration, so that all that is computed within one is computed around the same centre. It moves there by a fifth of the
 way: what half of the steps show is typical in one iteration and not in the next.
+
+Of pictures, the typical one is their background. Nearly all that a convolution gives of Atari's Pong is the same in
+every frame, and little of it is the ball of one pixel. With the background taken off each picture before it is encoded,
+what moves is all that is left.
 """
 
 from collections.abc import Mapping
@@ -22,8 +26,9 @@ from jaxmem.networks.inputs import Inputs, action_numbers, scaled
 CENTRE = "centre"
 """Name of the collection."""
 
-# Steps that a median is taken of; sorting is slow on CPUs.
+# Steps that a median is taken of, and numbers in these; sorting is slow on CPUs.
 _MOST_STEPS = 4096
+_MOST_NUMBERS = 2**20
 _SHARE = 0.2
 
 
@@ -46,31 +51,47 @@ def first_centre(obs_shape: tuple[int, ...], num_actions: int) -> dict[str, jax.
     return Numbers(jnp.zeros(obs_shape), jnp.zeros((num_actions,)), jnp.zeros((1,)))._asdict()
 
 
+def no_background(obs_shape: tuple[int, ...]) -> dict[str, jax.Array]:
+    """The typical picture before any was seen: zeros, by the name of `Numbers`."""
+    return {"obs": jnp.zeros(obs_shape)}
+
+
 def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
     """A network's variables, the centre a fifth of the way closer to the medians of what was seen; or the same ones.
 
     Args:
         variables: of any network, parameters and centres.
-        inputs: leading axes [T, B]; of many steps, 4096 evenly spaced ones are taken.
+        inputs: leading axes [T, B]; of many steps, or large pictures, as many as a median can be taken of.
         mask: bool [T, B], the steps that count; where none of those that are taken does, the centre stays.
     """
     if CENTRE not in variables:
         return variables
-    every = -(-mask.size // _MOST_STEPS)
+    every = _every(mask.size, inputs.obs[0, 0].size)
     inputs = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[::every], inputs)
     mask = mask.reshape(-1)[::every]
 
     def typical(values: jax.Array) -> jax.Array:
         return jnp.nanmedian(jnp.where(mask.reshape(-1, *(1,) * (values.ndim - 1)), values, jnp.nan), axis=0)
 
-    def moved(old: jax.Array, values: jax.Array) -> jax.Array:
-        return jnp.where(jnp.any(mask), old + _SHARE * (typical(values) - old), old)
+    def seen(name: str, old: jax.Array) -> jax.Array:
+        if name == "obs":
+            return scaled(inputs.obs)
+        return action_numbers(inputs.prev_action, old.size) if name == "action" else inputs.prev_reward[..., None]
 
     def follow(centre: Any) -> Any:
-        parts = {name: part for name, part in centre.items() if isinstance(part, Mapping)}
-        if parts:
-            return {name: follow(part) for name, part in parts.items()}
-        seen = numbers(inputs, centre["action"].shape[-1])
-        return {name: moved(old, getattr(seen, name)) for name, old in centre.items()}
+        return {
+            name: follow(part)
+            if isinstance(part, Mapping)
+            else jnp.where(jnp.any(mask), part + _SHARE * (typical(seen(name, part)) - part), part)
+            for name, part in centre.items()
+        }
 
     return {**variables, CENTRE: follow(variables[CENTRE])}
+
+
+def _every(steps: int, size: int) -> int:
+    """Each how many-th step is taken, of observations of `size` numbers."""
+    every = -(-steps // _MOST_STEPS)
+    by_size = -(-steps * size // _MOST_NUMBERS)
+    # Odd, so that with an even number of rows it is not always the same ones.
+    return every if by_size <= every else by_size | 1

@@ -10,7 +10,7 @@ from flax import linen as nn
 from jaxmem.cores.initial import fan_in_uniform
 from jaxmem.cores.orthogonal import orthogonal
 from jaxmem.losses import clip_rewards
-from jaxmem.networks.centre import CENTRE, Numbers, first_centre, numbers
+from jaxmem.networks.centre import CENTRE, Numbers, first_centre, no_background, numbers
 from jaxmem.networks.eye import Eye
 from jaxmem.networks.inputs import Inputs
 
@@ -27,7 +27,8 @@ class Embedding(nn.Module):
 
     The reward is squeezed by `reward_clip` before it is embedded.
 
-    With `centred`, what the typical input embeds to is taken off: see `jaxmem.networks.centre`.
+    With `centred`, what the typical input embeds to is taken off; with `background`, the typical picture is taken off
+    each picture, before it is encoded: see `jaxmem.networks.centre`.
     """
 
     num_actions: int
@@ -38,6 +39,7 @@ class Embedding(nn.Module):
     eye: Eye | None = None
     reward_clip: str = "off"
     centred: bool = False
+    background: bool = False
     orthogonal: bool = False
     dtype: Any = jnp.float32
 
@@ -53,6 +55,8 @@ class Embedding(nn.Module):
             self.reward = self._linear(1, self.reward_width)
         if self.centred:
             self.centre = self.variable(CENTRE, "typical", first_centre, self.obs_shape, self.num_actions)
+        if self.background:
+            self.behind = self.variable(CENTRE, "background", no_background, self.obs_shape)
 
     def __call__(self, inputs: Inputs) -> jax.Array:
         """Embed inputs with any leading axes: returns [..., obs_width + action_width + reward_width]."""
@@ -63,6 +67,8 @@ class Embedding(nn.Module):
         return embedded - self._embed(Numbers(*(typical[name] for name in Numbers._fields)))
 
     def _embed(self, seen: Numbers) -> jax.Array:
+        if self.background:
+            seen = seen._replace(obs=seen.obs - jax.lax.stop_gradient(self.behind.value["obs"]))
         lead = seen.obs.shape[: seen.obs.ndim - len(self.obs_shape)]
         if self.eye is not None:
             parts = [self.obs(seen.obs.reshape(-1, *self.obs_shape)).reshape(*lead, -1)]

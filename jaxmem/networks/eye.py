@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.config import ConfigError
+from jaxmem.cores.looking import Placement
 from jaxmem.networks.grids import ConvGrid, Flat, Pixels, ResNetGrid, StridedGrid
 from jaxmem.networks.vision import SmallCNN, StridedCNN, smallest_picture, smallest_strided_picture
 
@@ -69,3 +70,9 @@ class Eye:
         made: Any = jax.eval_shape(lambda picture: encoder.init_with_output(jax.random.key(0), picture)[0], picture)
         height, width, channels = made.shape[1:]
         return height, width, channels
+
+    @property
+    def placement(self) -> Placement:
+        """Where the grid's cells are on the picture, where places are kept."""
+        encoder: Any = self.encoder(1, jnp.float32)
+        return encoder.placement

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from jaxmem.cores.convolution import Conv
+from jaxmem.cores.looking import Placement
 
 
 class ConvGrid(nn.Module):
@@ -19,6 +20,11 @@ class ConvGrid(nn.Module):
     channels: Sequence[int]
     kernel: int
     dtype: Any = jnp.float32
+
+    @property
+    def placement(self) -> Placement:
+        """Where the cells are on the picture."""
+        return Placement()
 
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
@@ -38,6 +44,11 @@ class StridedGrid(nn.Module):
 
     dtype: Any = jnp.float32
 
+    @property
+    def placement(self) -> Placement:
+        """Where the cells are on the picture."""
+        return _placed(4, 2, 2).on(_placed(8, 4, 1))
+
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
         """[N, H, W, C] -> [N, h, w, 64]."""
@@ -55,6 +66,11 @@ class ResNetGrid(nn.Module):
     channels: Sequence[int] = (16, 32, 32)
     dtype: Any = jnp.float32
 
+    @property
+    def placement(self) -> Placement:
+        """Where the cells are on the picture: each section leaves every second one, from the first on."""
+        return Placement(2.0 ** len(self.channels))
+
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:
         """[N, H, W, C] -> [N, h, w, F], h = H / 2 rounded up, once for each section."""
@@ -67,6 +83,11 @@ class ResNetGrid(nn.Module):
 
     def _conv(self, channels: int) -> Conv:
         return Conv(channels, 3, padding=1, dtype=self.dtype)
+
+
+def _placed(kernel: int, stride: int, padding: int) -> Placement:
+    """Where the outputs of a convolution are on its input."""
+    return Placement(stride, (kernel - 1) / 2 - padding)
 
 
 def _pooled(x: jax.Array) -> jax.Array:
@@ -104,6 +125,11 @@ class Pixels(nn.Module):
     """The picture itself, for cores that see pixels."""
 
     dtype: Any = jnp.float32
+
+    @property
+    def placement(self) -> Placement:
+        """Where the cells are on the picture: they are its pixels."""
+        return Placement()
 
     @nn.compact
     def __call__(self, picture: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ from jaxmem.networks.heads import MLPHead
 from jaxmem.networks.inputs import Actions
 from jaxmem.networks.memory_net import Trunk
 from jaxmem.networks.prediction import AuxiliaryOptions, Predictor
-from jaxmem.networks.vision import smallest_picture
+from jaxmem.networks.vision import smallest_picture, smallest_strided_picture
 
 _DTYPES = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -31,11 +31,12 @@ class NetworkOptions(Config):
 
     encoder: str = choice("auto", ["auto", "linear", *ENCODERS])
     """what embeds the observation; auto: cnn for pictures [height, width, channels], else linear. strided is for
-    pictures of some 84 pixels. Where the core looks at features, they are those before anything is flattened"""
+    pictures of some 84 pixels. Where the core looks at features, they are those before anything is flattened, and auto
+    is strided from 36 pixels on, as cnn has a cell for each pixel"""
     cnn_channels: tuple[int, ...] = integers((8, 16), low=1)
     """channels of the cnn's layers"""
-    cnn_kernel: int = integer(2, low=1, high=8)
-    """height and width of the cnn's kernels"""
+    cnn_kernel: int | None = integer(None, low=1, high=8, optional=True)
+    """height and width of the cnn's kernels; none: 2, or where the core looks at features, which takes an odd one, 3"""
     resnet_channels: tuple[int, ...] = integers((16, 32, 32), low=1)
     """channels of the resnet's sections, each of which halves the picture"""
     obs_embed: int = integer(64, low=1)
@@ -48,6 +49,9 @@ class NetworkOptions(Config):
     """how the previous reward is squeezed before it is embedded; see `jaxmem.losses.clip_rewards`"""
     centre: bool = flag(False)
     """take off what the typical input embeds to, so that memory does not fill with what is always there"""
+    background: bool = flag(False)
+    """take what pictures typically show, pixel by pixel, off each picture before it is encoded; see
+    `jaxmem.networks.centre`"""
     skip: bool = flag(False)
     """heads read the embedding beside the core's output, so that memory need not carry what is seen now"""
     embed_init: str = choice("uniform", ["uniform", "orthogonal"])
@@ -91,6 +95,10 @@ class NetworkOptions(Config):
             raise ConfigError(f"env has the observation space {type(obs_space).__name__}: allowed is Box")
         shape = tuple(obs_space.shape)
         eye = self._eye(core.name, shape)
+        if self.background and eye is None:
+            raise ConfigError(
+                f"network.background is on: env's observations have the shape {shape}, allowed are encoded pictures"
+            )
         parts = NetworkParts(self, core, shape, eye, actions, max_length, auxiliary or AuxiliaryOptions())
         if parts.core().needs_equal_width and self.input_width != core.width:
             raise ConfigError(
@@ -101,28 +109,35 @@ class NetworkOptions(Config):
 
     def _eye(self, core: str, shape: tuple[int, ...]) -> Eye | None:
         """What observations of this shape go through in front of a core; None for a linear layer."""
-        looks_at = cores.looks_at(core)
-        if looks_at is None:
-            smallest = smallest_picture(self.cnn_channels, self.cnn_kernel)
-            is_picture = len(shape) == 3 and min(shape[:2]) >= smallest
-            if self.encoder == "linear" or (self.encoder == "auto" and not is_picture):
-                return None
-        elif len(shape) != 3:
+        keeps_places = cores.looks_at(core) is not None
+        kernel = self.cnn_kernel or (3 if keeps_places else 2)
+        kind = self._seen_by(core, shape) if keeps_places else self.encoder
+        if kind == "auto":
+            is_picture = len(shape) == 3 and min(shape[:2]) >= smallest_picture(self.cnn_channels, kernel)
+            kind = "cnn" if is_picture else "linear"
+        if kind == "linear":
+            return None
+        channels = self.resnet_channels if kind == "resnet" else self.cnn_channels
+        eye = Eye(kind, channels, kernel, keeps_places)
+        eye.check(shape)
+        return eye
+
+    def _seen_by(self, core: str, shape: tuple[int, ...]) -> str:
+        """What kind of eye a core that looks has for observations of this shape."""
+        if len(shape) != 3:
             raise ConfigError(
                 f"core.name is {core!r}: it looks at pictures, and env's observations have the shape {shape}"
             )
-        else:
-            fitting = ("auto",) if looks_at == "pixels" else ("auto", *ENCODERS)
+        looks_at = cores.looks_at(core)
+        fitting = ("auto",) if looks_at == "pixels" else ("auto", *ENCODERS)
+        if self.encoder not in fitting:
             allowed = " or ".join(fitting)
-            if self.encoder not in fitting:
-                raise ConfigError(
-                    f"network.encoder is {self.encoder!r}: {core} looks at {looks_at}, allowed is {allowed}"
-                )
-        kind = "pixels" if looks_at == "pixels" else "cnn" if self.encoder == "auto" else self.encoder
-        channels = self.resnet_channels if kind == "resnet" else self.cnn_channels
-        eye = Eye(kind, channels, self.cnn_kernel, looks_at is not None)
-        eye.check(shape)
-        return eye
+            raise ConfigError(f"network.encoder is {self.encoder!r}: {core} looks at {looks_at}, allowed is {allowed}")
+        if looks_at == "pixels":
+            return "pixels"
+        if self.encoder != "auto":
+            return self.encoder
+        return "strided" if min(shape[:2]) >= smallest_strided_picture() else "cnn"
 
 
 def actions_of(space: Any) -> Actions:
@@ -208,6 +223,7 @@ class NetworkParts:
             eye=self.eye,
             reward_clip=options.reward_clip,
             centred=options.centre,
+            background=options.background,
             orthogonal=options.embed_init == "orthogonal",
             dtype=self.dtype,
         )

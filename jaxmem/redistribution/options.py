@@ -47,7 +47,7 @@ class RedistributionOptions(Config):
         if self.kind == "none":
             return None
         # Nobody moves the model's centre, and what it predicts is the return.
-        uncentred = replace(parts.options, centre=False)
+        uncentred = replace(parts.options, centre=False, background=False)
         parts, actions = replace(parts, options=uncentred, auxiliary=AuxiliaryOptions()), parts.num_actions
         if self.kind == "rudder":
             return Rudder(self, ReturnModel(parts.trunk(), parts.head(outputs=1), actions), example)

@@ -83,7 +83,7 @@ def test_one_run_that_was_looked_at(tmp_path, capsys):
     ]
     assert f"by jaxmem {__version__}." in text
     assert f"{run.path / 'look' / 'attention.gif'}, which is damaged" in text
-    # Last and best return, mean of two seeds, and the interval of the last.
+    # Last and highest return, mean of two seeds, and the interval of the last.
     overview = page.texts["tr"][1]
     assert "unfinished" in overview
     assert "PassiveTMaze-v0lstmddqn21000:00:000.6250.6250.6250.625" in overview

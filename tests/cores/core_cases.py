@@ -29,13 +29,9 @@ WIDTH = 8
 
 # Two cells of three channels, and two numbers beside them.
 _LOOKS: dict[str, Any] = {"grid": (2, 1, 3)}
-_ASKS: dict[str, Any] = _LOOKS | {
-    "channels": 6,
-    "key_width": 4,
-    "queries": 2,
-    "query_hidden": (4,),
-    "answer_hidden": (4,),
-}
+_CLIP: dict[str, Any] = _LOOKS | {"frames": 3, "clip": "channels"}
+_ANSWERS: dict[str, Any] = _LOOKS | {"channels": 6, "key_width": 4, "answer_hidden": (4,)}
+_ASKS: dict[str, Any] = _ANSWERS | {"queries": 2, "query_hidden": (4,)}
 
 CASES: dict[str, tuple[str, dict[str, Any]]] = {
     **{name: (name, {}) for name in cores.registered_cores},
@@ -64,12 +60,12 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "mott": ("mott", _ASKS),
     "mott-learned": ("mott", _ASKS | {"vision": "linear", "ask": "learned", "positions": "learned"}),
-    "mean_pool": ("mean_pool", _ASKS | {"positions": "sine"}),
+    "mean_pool": ("mean_pool", _ANSWERS | {"positions": "sine"}),
     "spatio_temporal": ("spatio_temporal", _ASKS | {"positions": "rotary", "heads": 2, "reach": 5}),
     "spatio_temporal-gated": ("spatio_temporal", _ASKS | {"positions": "none", "gated": True, "vision": "conv_lstm"}),
     "timesformer": ("timesformer", _LOOKS | {"patch": 1, "frames": 3, "clip": "steps", "heads": 2}),
-    "timesformer-channels": ("timesformer", _LOOKS | {"patch": 2, "frames": 3, "positions": "fourier", "layers": 1}),
-    "timesformer-rotary": ("timesformer", _LOOKS | {"patch": 1, "frames": 3, "positions": "rotary", "heads": 2}),
+    "timesformer-channels": ("timesformer", _CLIP | {"patch": 2, "positions": "fourier", "layers": 1}),
+    "timesformer-rotary": ("timesformer", _CLIP | {"patch": 1, "positions": "rotary", "heads": 2}),
 }
 # No gradient enters a cache: it hands on what no gradient shows.
 REMEMBERING = [

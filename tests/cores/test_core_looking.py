@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from core_cases import QUICK
 
-from jaxmem import cores
+from jaxmem import ablation, cores
 from jaxmem.config import ConfigError
 from jaxmem.cores.convolution import ConvLSTM, no_memory
 from jaxmem.cores.law import random_parameters
@@ -17,7 +17,8 @@ from jaxmem.cores.looking import MAPS, fourier, rotate_grid, sine_grid
 GRID = (3, 2, 5)
 CELLS, BESIDE, TIME, ROWS = 6, 4, 3, 2
 INPUT = CELLS * 5 + BESIDE
-SPATIAL: dict[str, Any] = dict(channels=6, key_width=4, queries=2, query_hidden=(7,), answer_hidden=(9,), grid=GRID)
+MEAN: dict[str, Any] = dict(channels=6, key_width=4, answer_hidden=(9,), grid=GRID)
+SPATIAL: dict[str, Any] = MEAN | dict(queries=2, query_hidden=(7,))
 
 
 def inputs(time=TIME, rows=ROWS):
@@ -101,11 +102,11 @@ def test_spatial_attention_is_a_softmax_over_cells_of_query_times_key():
 
 def test_the_mean_is_no_attention_and_random_queries_are_never_trained():
     x, start = inputs()
-    mean = cores.make("mean_pool", 8, 10, **SPATIAL)
+    mean = cores.make("mean_pool", 8, 10, **MEAN)
     _, sown = looked(mean, random_parameters(mean, INPUT), x, start)
     np.testing.assert_allclose(sown[MAPS][0], 1 / CELLS)
     for ask, learns in (("random", False), ("learned", True)):
-        core: Any = cores.make("mott", 8, 10, vision="linear", ask=ask, **SPATIAL)
+        core: Any = cores.make("mott", 8, 10, vision="linear", ask=ask, query_spread=1.0, **SPATIAL)
         params = random_parameters(core, INPUT)
 
         def loss(params, core=core):
@@ -113,6 +114,27 @@ def test_the_mean_is_no_attention_and_random_queries_are_never_trained():
 
         gradient = jax.jit(jax.grad(loss), compiler_options=QUICK)(params)["params"]["turn"]["ask"]["constants"]
         assert bool(jnp.any(gradient != 0)) == learns
+
+
+@pytest.mark.parametrize("spread", [0.0, 3.0])
+def test_whoever_asks_the_constant_part_of_queries_begins_with_the_same_spread(spread):
+    x, start = inputs(1)
+    for ask, where in (("memory", ("Dense_1", "bias")), ("learned", ("constants",)), ("random", ("constants",))):
+        if ask == "random" and not spread:
+            continue
+        core: Any = cores.make("mott", 8, 10, vision="linear", ask=ask, query_spread=spread, **SPATIAL | {"queries": 9})
+        params = core.init(jax.random.key(0), None, x, start, method="unroll")["params"]["turn"]["ask"]
+        for name in where:
+            params = params[name]
+        assert params.size == 9 * (4 + 64)
+        np.testing.assert_allclose(np.std(params), spread, rtol=0.1)
+
+
+def test_all_cells_of_the_ablation_begin_with_the_same_spread_of_queries():
+    attention = ablation.find("attention")
+    found: list[Any] = [attention.choice(cell).config.core for cell in attention.cells({})]
+    assert {core.ask for core in found} == {"memory", "learned", "random", "mean"}
+    assert {core.query_spread for core in found} == {1.0}
 
 
 def test_spatio_temporal_sows_what_its_memory_attends_to():
@@ -244,9 +266,15 @@ def test_stochastic_depth_leaves_branches_out_and_only_where_dropout_is_on():
     [
         ("mott", {"positions": "rotary", "key_width": 6}, "core.key_width is 6: with rotary positions, allowed is"),
         ("mott", {"key_width": 128}, "core.key_width is 128: allowed is less than core.channels = 128"),
+        ("mott", {"ask": "random"}, "core.query_spread is 0: with core.ask random, allowed is more than 0"),
+        ("mean_pool", {"queries": 4}, "unknown option of core mean_pool 'queries': known are"),
         ("mott", {"ask": "nobody"}, "core.ask is 'nobody': allowed is one of memory, learned, random, mean"),
         ("timesformer", {"heads": 3}, "core.heads is 3: allowed is a divisor of core.width = 8"),
-        ("timesformer", {"frames": 3, "grid": GRID}, "core.frames is 3: with core.clip channels, allowed is a divisor"),
+        (
+            "timesformer",
+            {"frames": 3, "clip": "channels", "grid": GRID},
+            "core.frames is 3: with core.clip channels, allowed is a divisor",
+        ),
         ("spatio_temporal", {"heads": 3}, "core.heads is 3: allowed is a divisor of core.width = 8"),
         ("lstm", {"grid": GRID}, "unknown option of core lstm 'grid'"),
     ],

@@ -9,8 +9,10 @@ import pytest
 from support import small_config
 
 from jaxmem import agents, cores, envs
+from jaxmem.config import ConfigError
 from jaxmem.networks import Inputs, NetworkOptions, recentred
 from jaxmem.networks.embed import Embedding
+from jaxmem.networks.eye import Eye
 from jaxmem.training.loop import Program
 
 TIME, BATCH = 4, 3
@@ -96,3 +98,41 @@ def test_training_moves_the_centre(agent):
         nets.append((run.agent.target_params, "trunk" if agent == "ddqn" else "critic_trunk"))
     for variables, trunk in nets:
         np.testing.assert_allclose(variables["centre"][trunk]["embedding"]["typical"]["obs"][0, -1], want, rtol=1e-6)
+
+
+def test_the_background_is_taken_off_pictures_before_they_are_encoded():
+    eye = Eye("cnn", (2,), 2, keeps_places=False)
+    embedding: Any = Embedding(3, 4, 0, 0, (3, 3, 1), eye=eye, background=True)
+    plain: Any = embedding.clone(background=False)
+    behind = np.random.default_rng(0).integers(0, 256, size=(3, 3, 1)).astype(np.uint8)
+    pictures = np.broadcast_to(behind, (TIME, BATCH, 3, 3, 1)).copy()
+    # What moves is somewhere else in each picture.
+    for number in range(TIME * BATCH):
+        pictures[number // BATCH, number % BATCH, number % 3, number // 3 % 3] = 255
+    zeros = jnp.zeros((TIME, BATCH))
+    seen = Inputs(jnp.asarray(pictures), zeros.astype(jnp.int32), zeros)
+    variables = embedding.init(jax.random.key(0), seen)
+    # Before anything was seen, pictures are as they are.
+    weights = {"params": variables["params"]}
+    np.testing.assert_array_equal(embedding.apply(variables, seen), plain.apply(weights, seen))
+    for _ in range(80):
+        variables = recentred(variables, seen, jnp.ones((TIME, BATCH), bool))
+    np.testing.assert_allclose(variables["centre"]["background"]["obs"], behind / 255, atol=1e-6)
+    moving = seen._replace(obs=jnp.asarray(pictures / 255 - behind / 255, jnp.float32))
+    np.testing.assert_allclose(embedding.apply(variables, seen), plain.apply(weights, moving), atol=1e-6)
+
+
+def test_of_large_pictures_few_are_taken_and_of_all_rows():
+    rows, size = 4, 2**18
+    # Each row shows its own number: the median of all four is 1.5, of every other one 1 or 2.
+    obs = jnp.broadcast_to(jnp.arange(rows, dtype=jnp.float32)[None, :, None], (8, rows, size))
+    seen = Inputs(obs, jnp.zeros((8, rows), jnp.int32), jnp.zeros((8, rows)))
+    variables = {"centre": {"obs": jnp.zeros((size,))}}
+    centre = recentred(variables, seen, jnp.ones((8, rows), bool))["centre"]["obs"]
+    np.testing.assert_allclose(centre, 0.2 * np.median([0, 1, 2, 3]), rtol=1e-6)
+
+
+def test_vectors_have_no_background():
+    config = small_config(network=NetworkOptions(background=True))
+    with pytest.raises(ConfigError, match=r"^network.background is on: env's .* allowed are encoded pictures$"):
+        _ = Program(config).agent

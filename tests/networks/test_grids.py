@@ -109,6 +109,36 @@ def test_pixels_go_to_the_core_as_they_are():
     np.testing.assert_allclose(embedded[:, :400], picture.reshape(2, -1) / 255, rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("core", "shape", "grid"),
+    [
+        ("mott", (10, 10, 4), (10, 10, 16)),
+        ("mott", (35, 84, 4), (35, 84, 16)),
+        ("mott", (36, 84, 4), (5, 11, 64)),
+        ("mean_pool", (84, 84, 4), (11, 11, 64)),
+        ("timesformer", (10, 10, 7), (10, 10, 7)),
+        ("timesformer", (84, 84, 4), (84, 84, 4)),
+    ],
+)
+def test_a_core_that_looks_needs_no_options_of_the_network(core, shape, grid):
+    made = NetworkOptions().parts(cores.options(core), spaces.Box(0, 1, shape, jnp.bool_), spaces.Discrete(3), 4)
+    assert made.grid == grid
+    trunk: Any = made.trunk()
+    inputs = jax.tree.map(lambda leaf: leaf[None], first_inputs(jnp.zeros((1, *shape), bool)))
+    start = jnp.ones((1, 1), bool)
+
+    def seen():
+        return trunk.init_with_output(jax.random.key(0), None, inputs, start, method="unroll")[0]
+
+    features: Any = jax.eval_shape(seen)[1]
+    assert features.shape == (1, 1, 128)
+
+
+def test_an_even_kernel_that_nobody_asked_for_is_that_of_vectors():
+    assert parts("lstm").eye == parts("lstm", cnn_kernel=2).eye
+    assert parts("mott").eye == parts("mott", cnn_kernel=3).eye
+
+
 def test_the_residual_network_as_a_vector_encoder():
     made = parts("lstm", encoder="resnet", resnet_channels=(4, 6))
     assert made.grid is None

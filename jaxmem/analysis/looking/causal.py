@@ -1,8 +1,10 @@
 """What policy and value do when the cells are taken away that attention is on, and when others are.
 
 Attention that lies on a place is no proof that anything was read there. So the most attended cells of a frame are
-blurred, or emptied, and as many of the least attended ones, and as many random ones; what is compared is how far the
-policy moves.
+blurred, or emptied, and as many others; what is compared is how far the policy moves. Cells are those of the maps' own
+grid, each with the pixels that are nearest to it, so that no choice is more scattered than another only because of what
+a cell is. Attended cells still lie together, and in places where much happens. So there are, beside the least attended
+and random ones, those that are the most attended in another frame.
 """
 
 from collections.abc import Callable
@@ -21,6 +23,8 @@ from jaxmem.analysis.looking.watch import Moments, in_blocks
 from jaxmem.networks import PolicyValue
 
 CHOICES = ("most", "random", "least")
+OTHER = "other frame"
+"""What the most attended cells of another frame are called among the choices."""
 FILLS = ("blur", "zero")
 _FRAMES = 8
 
@@ -40,7 +44,7 @@ class Effect(NamedTuple):
 def chosen_cells(
     maps: np.ndarray, rng: np.random.Generator, share: float = SHARE, choices: tuple[str, ...] = CHOICES
 ) -> dict[str, np.ndarray]:
-    """Cells of N frames by their maps [N, H, W], a `share` of all, rounded up: bool [N, H, W] by choice.
+    """Cells of N frames by their maps [N, h, w], a `share` of all, rounded up: bool [N, h, w] by choice.
 
     Among cells with the same attention lots are drawn; random ones are drawn from all.
     """
@@ -59,6 +63,20 @@ def chosen_cells(
         return taken.reshape(maps.shape)
 
     return {choice: cells(orders[choice]) for choice in choices}
+
+
+def of_other_frames(cells: np.ndarray, episode: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The cells of another of the N frames, [N, h, w], drawn for each: from another episode, where there is one.
+
+    Args:
+        cells: of each frame; at least two frames.
+        episode: int [N], which episode a frame is from.
+        rng: of the lots.
+    """
+    frames = np.arange(len(cells))
+    apart = episode[:, None] != episode
+    apart = apart if apart.any() else frames[:, None] != frames
+    return cells[np.argmax(np.where(apart, rng.random(apart.shape), -1), axis=1)]
 
 
 def effects(

@@ -9,12 +9,15 @@ import numpy as np
 
 from jaxmem.analysis.attention import Attention, attention_of
 from jaxmem.analysis.looking.agreement import mean_of_frames
-from jaxmem.analysis.looking.report import FOLDER, Row, cells, write_record
+from jaxmem.analysis.looking.report import FOLDER, cells, write_record
+from jaxmem.analysis.looking.rows import Row
 from jaxmem.analysis.statistics import Interval
 from jaxmem.analysis.tables import write_table
 from jaxmem.envs.tmaze import TMaze
 from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
+
+_AT_ONCE = 8
 
 
 class OnCue(NamedTuple):
@@ -50,29 +53,50 @@ def cue_seen(obs: np.ndarray, time_step: bool = False) -> np.ndarray:
     return shown if numbers.shape[-1] == 3 else shown & (numbers[..., 0] == 0)
 
 
-def on_cue(attention: Attention, time_step: bool = False) -> list[OnCue]:
-    """Attention of the last decisions to the cue, by layer and by how the episodes ended.
+class Decisions(NamedTuple):
+    """The last decisions of B episodes.
 
-    Episodes in which the cue was never seen are left out: there is nothing to attend to.
+    Attributes:
+        share: float [layers, B], share of the weights, averaged over heads, that is on steps with the cue.
+        uniform: float [B], what attention would give these steps that is the same to all steps.
+        correct: bool [B], whether the episode was solved.
+    """
+
+    share: np.ndarray
+    uniform: np.ndarray
+    correct: np.ndarray
+
+
+def last_decisions(attention: Attention, time_step: bool = False) -> Decisions:
+    """What the last decisions of episodes in a T-Maze attend to.
 
     Args:
-        attention: of episodes in a T-Maze.
+        attention: of the episodes.
         time_step: whether the time is appended to its observations.
     """
     weights = attention.of_last_decision().mean(axis=1)
-    layers, rows, time = weights.shape
+    time = weights.shape[-1]
     length = np.asarray(attention.episodes.length)
     seen = cue_seen(np.asarray(attention.episodes.obs)[:time], time_step).T & (np.arange(time) < length[:, None])
-    share, uniform = np.sum(weights * seen, axis=-1), seen.sum(axis=1) / length
-    correct = attention.outcome["success"] > 0
-    groups = {"all": np.ones(rows, bool), "correct": correct, "incorrect": ~correct}
+    return Decisions(
+        np.sum(weights * seen, axis=-1), seen.sum(axis=1) / length, np.asarray(attention.outcome["success"]) > 0
+    )
+
+
+def on_cue(decisions: Decisions) -> list[OnCue]:
+    """Attention of last decisions to the cue, by layer and by how the episodes ended.
+
+    Episodes in which the cue was never seen are left out: there is nothing to attend to.
+    """
+    share, uniform, correct = decisions
+    groups = {"all": np.ones_like(correct), "correct": correct, "incorrect": ~correct}
     found = []
-    for layer in range(layers):
+    for layer, of_layer in enumerate(share, start=1):
         for group, members in groups.items():
-            chosen = members & seen.any(axis=1)
+            chosen = members & (uniform > 0)
             if chosen.any():
-                mean, bounds = mean_of_frames(share[layer, chosen], np.arange(chosen.sum()))
-                found.append(OnCue(layer + 1, group, int(chosen.sum()), mean, bounds, float(uniform[chosen].mean())))
+                mean, bounds = mean_of_frames(of_layer[chosen], np.arange(chosen.sum()))
+                found.append(OnCue(layer, group, int(chosen.sum()), mean, bounds, float(uniform[chosen].mean())))
     return found
 
 
@@ -87,8 +111,7 @@ def look_at_cue(program: Program, run: Run, episodes: int, key: jax.Array, seed:
     Raises:
         ConfigError: if the core has no attention, or the run no such seed.
     """
-    attention = attention_of(program, run, episodes, key, seed)
-    found = on_cue(attention, program.task.env.time_step)
+    found = on_cue(_decisions(program, run, episodes, key, seed))
     return [
         {
             "layer": one.layer,
@@ -101,6 +124,15 @@ def look_at_cue(program: Program, run: Run, episodes: int, key: jax.Array, seed:
         }
         for one in found
     ]
+
+
+def _decisions(program: Program, run: Run, episodes: int, key: jax.Array, seed: int) -> Decisions:
+    # A few at a time: the weights of whole episodes are squares of their length.
+    parts = [
+        last_decisions(attention_of(program, run, _AT_ONCE, part, seed), program.task.env.time_step)
+        for part in jax.random.split(key, -(-episodes // _AT_ONCE))
+    ]
+    return Decisions(*(np.concatenate(part, axis=-1)[..., :episodes] for part in zip(*parts, strict=True)))
 
 
 def write_junction(program: Program, checkpoint: int, rows: Sequence[Row], folder: Path) -> list[Path]:

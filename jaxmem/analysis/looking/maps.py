@@ -3,14 +3,13 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxmem import cores
 from jaxmem.agents.base import Params
 from jaxmem.analysis.attention import sown_by_core
 from jaxmem.config import ConfigError
-from jaxmem.cores.looking import MAPS
+from jaxmem.cores.looking import MAPS, LookingCore, Placement
 from jaxmem.networks import Inputs, PolicyValue, PolicyValueOutputs
 
 MEAN = "mean of all"
@@ -57,7 +56,51 @@ def unrolled(
     return memory, said, sown_by_core(sown).get(MAPS, (None,))[0]
 
 
-def upsampled(maps: jax.Array | np.ndarray, height: int, width: int) -> jax.Array:
-    """Maps [..., h, w] at another size, as pictures are resized (bilinear), with the sum 1: float32 [..., H, W]."""
-    resized = jax.image.resize(maps, (*maps.shape[:-2], height, width), "linear")
-    return resized / jnp.sum(resized, axis=(-2, -1), keepdims=True)
+def placement_of(net: PolicyValue) -> Placement:
+    """Where the cells of the maps of a core that looks are on the pictures that its network sees."""
+    core, eye = net.trunk.core, net.trunk.embedding.eye
+    assert isinstance(core, LookingCore)
+    assert eye is not None
+    return core.map_placement.on(eye.placement)
+
+
+def resized(maps: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+    """Numbers of cells [..., h, w], as numbers of pixels: float32 [..., H, W].
+
+    Between the middles of cells lies a straight line; beyond the last ones, at borders, is what they have.
+
+    Args:
+        maps: numbers of cells.
+        height: of the picture, H.
+        width: of the picture, W.
+        placement: where the cells are on it; None where they tile it.
+    """
+
+    def weights(pixels: int, cells: int) -> np.ndarray:
+        away = np.abs(_in_cells(pixels, cells, placement)[:, None] - np.arange(cells))
+        return np.maximum(0, 1 - away).astype(np.float32)
+
+    down, across = weights(height, maps.shape[-2]), weights(width, maps.shape[-1])
+    return down @ np.asarray(maps, np.float32) @ across.T
+
+
+def upsampled(maps: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+    """Maps `resized`, each with the sum 1."""
+    grown = resized(maps, height, width, placement)
+    return grown / grown.sum(axis=(-2, -1), keepdims=True)
+
+
+def nearest(cells: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+    """What the cell has that is nearest to each pixel, of cells [..., h, w]: [..., H, W], placed as in `resized`."""
+    down, across = (
+        np.ceil(_in_cells(pixels, count, placement) - 0.5).astype(int)
+        for pixels, count in zip((height, width), cells.shape[-2:], strict=True)
+    )
+    return cells[..., down[:, None], across]
+
+
+def _in_cells(pixels: int, cells: int, placement: Placement | None) -> np.ndarray:
+    """Where pixels' middles are along an axis, counted in cells, none beyond the first and last: float64 [pixels]."""
+    tile = pixels / cells
+    stride, first = (tile, (tile - 1) / 2) if placement is None else placement
+    return np.clip((np.arange(pixels) - first) / stride, 0, cells - 1)

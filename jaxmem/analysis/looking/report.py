@@ -10,26 +10,28 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxmem.analysis.looking.agreement import STATISTICS, Agreement, agreement, mean_of_frames
-from jaxmem.analysis.looking.causal import chosen_cells, effects
-from jaxmem.analysis.looking.maps import MEAN, upsampled
-from jaxmem.analysis.looking.objects import attention_on, object_masks
+from jaxmem.analysis.looking.causal import OTHER, chosen_cells, effects, of_other_frames
+from jaxmem.analysis.looking.maps import nearest, placement_of, resized, upsampled
+from jaxmem.analysis.looking.objects import object_masks
+from jaxmem.analysis.looking.rows import Maps, Row, agreement_rows, causal_rows, named_maps, object_rows
 from jaxmem.analysis.looking.saliency import SaliencyOptions, saliency_of
-from jaxmem.analysis.looking.strips import animation, attention_layers, saliency_layers, strip
-from jaxmem.analysis.looking.watch import Moments, Watched, watch
+from jaxmem.analysis.looking.strips import animation, attention_layers, highest, saliency_layers, strip
+from jaxmem.analysis.looking.watch import Moments, Watched, first_params, watch
 from jaxmem.analysis.tables import figure, write_table
-from jaxmem.config import Config, integer
+from jaxmem.config import Config, flag, integer
 from jaxmem.envs.pictures import save_animation, save_picture
 from jaxmem.training.folder import write_atomically
 from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
 
-Row = dict[str, Any]
+At = tuple[np.ndarray, np.ndarray]
+"""Steps and rows of F frames, int [F] each."""
 Progress = Callable[[int, int, str], None]
 """Called with what is done, of how much, and what is being done."""
 
 FOLDER = "look"
-_LONGEST_ANIMATION = 64
+LONGEST_ANIMATION = 64
+"""Steps of the episode that the animation shows."""
 _FPS = 6
 
 
@@ -47,6 +49,8 @@ class LookOptions(Config):
     """frames side by side in pictures, from the longest episode"""
     compared: int = integer(256, low=2)
     """frames that numbers are about, drawn from all steps; saliency takes a second of a CPU for a large one"""
+    untrained: bool = flag(False)
+    """whether agreement is also that of the network before training, which takes saliency as long again"""
     only: int = integer(0, low=0)
     """which seed of the run"""
     seed: int = integer(0, low=0)
@@ -106,53 +110,33 @@ def look(program: Program, run: Run, options: LookOptions, progress: Progress = 
     rng = np.random.default_rng(options.seed)
     shown, compared = _shown(watched, options.frames), _compared(watched, options.compared, rng)
     step, row = (np.concatenate(both) for both in zip(shown, compared, strict=True))
+    first, count, number = len(shown[0]), len(step), len(compared[0])
+    total = count + (0 if watched.maps is None else number * (1 + options.untrained))
     moments = watched.moments(step, row)
-    height, width = watched.obs.shape[2:4]
-    perturbation = SaliencyOptions.for_size(height, width)
-    total = len(step) + (0 if watched.maps is None else len(compared[0]))
-    actor, critic = saliency_of(
-        watched.net,
-        watched.params,
-        moments,
-        perturbation,
-        lambda done: progress(done, total, f"frame {done} of {len(step)} perturbed"),
-    )
-    actor, critic = (_resized(scores, height, width) for scores in (actor, critic))
-    first = len(shown[0])
-    obs, titles = watched.obs[step, row], [f"step {number}" for number in shown[0] - shown[0][0]]
-    salient = saliency_layers(actor[:first], critic[:first])
-    episode = watched.episode[compared]
+    scores = _saliency(watched, moments, lambda done: progress(done, total, f"frame {done} of {count} perturbed"))
+    obs, titles = watched.obs[shown], [f"step {number}" for number in shown[0] - shown[0][0]]
+    salient = saliency_layers(*(of[:first] for of in scores.values()))
     found: dict[str, list[Row]] = {"agreement": [], "objects": [], "causal": []}
     pictures: dict[str, Any] = {"attention_picture": None, "animation": None}
     if watched.maps is not None:
-        maps = np.asarray(upsampled(watched.maps[step, row], height, width))
-        looked = attention_layers(maps[:first], watched.names)
-        pictures["attention_picture"] = strip(obs[:first], [*looked, *salient], titles)
+        layers = attention_layers(_maps(watched, shown), watched.names)
+        pictures["attention_picture"] = strip(obs, [*layers, *salient], titles)
         pictures["animation"] = _animation(watched, (int(shown[0][0]), int(shown[1][0])))
-        maps = maps[first:]
-        mean = maps.mean(axis=1)
-        named = {name: maps[:, index] for index, name in enumerate(watched.names)}
-        named |= {MEAN: mean} if len(named) > 1 else {}
-        beside = {"actor": actor[first:], "critic": critic[first:]}
-        found["agreement"] = _agreement(named, beside, episode, options.seed)
-        masks = object_masks(program.config.env.id, obs[first:])
-        found["objects"] = _objects(named, masks, episode, options.seed)
+        beside = {name: of[first:] for name, of in scores.items()}
         part = jax.tree.map(lambda leaf: leaf[first:], moments)
-        found["causal"] = _causal(
-            watched,
-            part,
-            chosen_cells(mean, rng),
-            episode,
-            perturbation.blur,
-            lambda done: progress(len(step) + done, total, f"cells of frame {done} taken away"),
-        )
+
+        def advance(done: int, text: str) -> None:
+            progress(count + done, total, text)
+
+        found = _numbers(program, watched, compared, part, beside, options, rng, advance)
+    episode = watched.episode[compared]
     return Look(
         checkpoint=int(run.iterations[options.only]),
         core=program.config.core.name,
         env=program.config.env.id,
         frames=len(episode),
         episodes=len(np.unique(episode)),
-        saliency_picture=strip(obs[:first], salient, titles),
+        saliency_picture=strip(obs, salient, titles),
         **found,
         **pictures,
     )
@@ -190,7 +174,7 @@ def cells(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
     ]
 
 
-def _shown(watched: Watched, frames: int) -> tuple[np.ndarray, np.ndarray]:
+def _shown(watched: Watched, frames: int) -> At:
     """Steps and rows of evenly spaced frames of the longest episode, the first and the last among them."""
     longest = np.bincount(watched.episode[watched.mask]).argmax()
     # By rows: an episode is in one alone, in order there.
@@ -199,75 +183,89 @@ def _shown(watched: Watched, frames: int) -> tuple[np.ndarray, np.ndarray]:
     return step[index], row[index]
 
 
-def _compared(watched: Watched, frames: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def _compared(watched: Watched, frames: int, rng: np.random.Generator) -> At:
     step, row = np.nonzero(watched.mask)
     index = np.sort(rng.permutation(len(step))[:frames])
     return step[index], row[index]
 
 
-def _resized(scores: np.ndarray, height: int, width: int) -> np.ndarray:
-    return np.asarray(jax.image.resize(scores, (len(scores), height, width), "linear"))
+def _maps(watched: Watched, at: At) -> np.ndarray:
+    """Maps at some steps of some rows, as large as the frames: [F, N, H, W]."""
+    assert watched.maps is not None
+    return upsampled(watched.maps[at], *watched.obs.shape[2:4], placement=placement_of(watched.net))
+
+
+def _saliency(watched: Watched, moments: Moments, advance: Callable[[int], None]) -> Maps:
+    """Saliency of F moments, as large as the frames, [F, H, W] each."""
+    size = watched.obs.shape[2:4]
+    options = SaliencyOptions.for_size(*size)
+    actor, critic = saliency_of(watched.net, watched.params, moments, options, advance)
+    return {
+        name: resized(of, *size, placement=options.placement) for name, of in (("actor", actor), ("critic", critic))
+    }
 
 
 def _animation(watched: Watched, first: tuple[int, int]) -> list[np.ndarray]:
     """The episode that begins, or goes on, at a step of a row, up to a length that one can load."""
-    assert watched.maps is not None
     step, row = first
     chosen = np.nonzero(watched.mask[:, row] & (watched.episode[:, row] == watched.episode[step, row]))[0]
-    chosen = chosen[:_LONGEST_ANIMATION]
-    obs = watched.obs[chosen, row]
-    maps = np.asarray(upsampled(watched.maps[chosen, row], *obs.shape[1:3]))
-    return animation(obs, attention_layers(maps, watched.names))
+    at = chosen[:LONGEST_ANIMATION], np.full(len(chosen), row)[:LONGEST_ANIMATION]
+    return animation(watched.obs[at], highest(attention_layers(_maps(watched, at), watched.names)))
 
 
-def _agreement(maps: dict[str, np.ndarray], scores: dict[str, np.ndarray], episode: np.ndarray, seed: int) -> list[Row]:
-    return [
-        {"map": name, "saliency": of, "statistic": statistic}
-        | _beside(agreement(one, salient, episode, statistic, seed))
-        for statistic in STATISTICS
-        for of, salient in scores.items()
-        for name, one in maps.items()
-    ]
-
-
-def _beside(found: Agreement) -> Row:
-    low, high = found.difference_interval
-    numbers = {"value": found.value, "null": found.null, "difference": found.difference, "low": low, "high": high}
-    return numbers | {"p": found.p, "frames": found.frames, "episodes": found.episodes}
-
-
-def _objects(maps: dict[str, np.ndarray], masks: dict[str, np.ndarray], episode: np.ndarray, seed: int) -> list[Row]:
-    rows = []
-    for name, one in maps.items():
-        for thing, found in attention_on(one, masks, episode, seed).items():
-            mass = found.mass
-            low, high = mass.ratio_interval
-            numbers = {"area": found.area, "mass": mass.value, "null": mass.null, "lift": mass.ratio}
-            known = {"low": low, "high": high, "p": mass.p, "frames": mass.frames, "episodes": mass.episodes}
-            rows.append({"map": name, "object": thing} | numbers | known)
-    return rows
-
-
-def _causal(
+def _numbers(
+    program: Program,
     watched: Watched,
+    at: At,
     moments: Moments,
-    taken: dict[str, np.ndarray],
-    episode: np.ndarray,
-    blur: float,
-    advance: Callable[[int], None],
-) -> list[Row]:
-    found = effects(watched.net, watched.params, moments, taken, blur, advance)
-    rows = []
-    for fill in dict.fromkeys(fill for fill, _ in found):
-        for measure in ("divergence", "value"):
-            by_choice = {choice: getattr(found[fill, choice], measure) for choice in taken}
-            by_choice |= {f"most - {other}": by_choice["most"] - by_choice[other] for other in ("random", "least")}
-            for choice, values in by_choice.items():
-                mean, (low, high) = mean_of_frames(values, episode)
-                numbers = {"mean": mean, "low": low, "high": high}
-                about = {"frames": len(values), "episodes": len(np.unique(episode))}
-                rows.append({"fill": fill, "measure": measure, "cells": choice} | numbers | about)
-    return rows
+    saliency: Maps,
+    options: LookOptions,
+    rng: np.random.Generator,
+    advance: Callable[[int, str], None],
+) -> dict[str, list[Row]]:
+    """Rows of all tables, about the frames at some steps of some rows."""
+    episode, seed, count = watched.episode[at], options.seed, len(at[0])
+    cells = _cells_taken(watched, at, rng)
+    blur = SaliencyOptions.for_size(*watched.obs.shape[2:4]).blur
+    taken = effects(
+        watched.net,
+        watched.params,
+        moments,
+        cells,
+        blur,
+        lambda done: advance(done, f"cells of frame {done} of {count} taken away"),
+    )
+    maps = named_maps(_maps(watched, at), watched.names)
+    masks = object_masks(program.config.env.id, watched.obs[at])
+    objects, untrained = [], None
+    if masks or options.untrained:
+        fresh = watched.seen_by(first_params(program, options.only))
+        before = named_maps(_maps(fresh, at), watched.names)
+        objects = object_rows(maps, before, masks, episode, seed)
+        if options.untrained:
+            untrained = (
+                before,
+                _saliency(
+                    fresh,
+                    fresh.moments(*at),
+                    lambda done: advance(count + done, f"frame {done} of {count} perturbed, before training"),
+                ),
+            )
+    return {
+        "agreement": agreement_rows(maps, saliency, episode, seed, untrained),
+        "objects": objects,
+        "causal": causal_rows(taken, episode),
+    }
+
+
+def _cells_taken(watched: Watched, at: At, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Cells of the mean map's own grid, by choice, as the pixels that are theirs: bool [F, H, W]."""
+    assert watched.maps is not None
+    cells = chosen_cells(watched.maps[at].mean(axis=1), rng)
+    if len(at[0]) > 1:
+        cells[OTHER] = of_other_frames(cells["most"], watched.episode[at], rng)
+    placement = placement_of(watched.net)
+    return {choice: nearest(taken, *watched.obs.shape[2:4], placement=placement) for choice, taken in cells.items()}
 
 
 def _without_nan(value: Any) -> Any:

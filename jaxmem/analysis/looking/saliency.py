@@ -25,6 +25,7 @@ from scipy import ndimage
 from jaxmem.agents.base import Params
 from jaxmem.analysis.looking.watch import Moments, in_blocks, total_value
 from jaxmem.config import Config, integer, number
+from jaxmem.cores.looking import Placement
 from jaxmem.networks import Inputs, PolicyValue
 from jaxmem.networks.inputs import scaled
 
@@ -49,6 +50,11 @@ class SaliencyOptions(Config):
     def for_size(height: int, width: int) -> "SaliencyOptions":
         """The paper's for frames like its own; for those whose pixels are whole objects, each pixel by itself."""
         return SaliencyOptions() if min(height, width) >= _SMALL else SaliencyOptions(1.0, 1.0, 1)
+
+    @property
+    def placement(self) -> Placement:
+        """Where the places of the grid are on frames that are larger than half a stride: see `centres`."""
+        return Placement(self.stride, self.stride // 2)
 
 
 class Saliency(NamedTuple):

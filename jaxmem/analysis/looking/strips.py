@@ -49,6 +49,13 @@ def attention_layers(maps: np.ndarray, names: Sequence[str]) -> list[Layer]:
     return [*rows, Layer(MEAN, maps.mean(axis=1), _MEAN_COLOUR)] if len(rows) > 1 else rows
 
 
+def highest(layers: Sequence[Layer], count: int = 4) -> list[Layer]:
+    """Of `attention_layers`, the mean and the `count` maps with the highest peaks, averaged over frames, in order."""
+    *rows, mean = layers
+    peaks = [layer.maps.max(axis=(1, 2)).mean() for layer in rows]
+    return [*(rows[index] for index in sorted(np.argsort(peaks)[-count:])), mean]
+
+
 def saliency_layers(actor: np.ndarray, critic: np.ndarray) -> list[Layer]:
     """Rows of the saliency of policy and value, [F, H, W] each."""
     return [Layer("actor saliency", actor, ACTOR), Layer("critic saliency", critic, CRITIC)]
@@ -64,12 +71,15 @@ def strip(obs: np.ndarray, layers: Sequence[Layer], titles: Sequence[str]) -> np
 
 
 def animation(obs: np.ndarray, layers: Sequence[Layer]) -> list[np.ndarray]:
-    """For each of F moments, the frame and each layer over it, side by side: uint8 [., ., 3] each."""
+    """For each of F moments, the frame and each layer over it, side by side: uint8 [., ., 3] each.
+
+    Channels have 16 levels: of smooth colours, a GIF would be more than twice as large.
+    """
     titles = ["frame", *(layer.name for layer in layers)]
     shown = []
     for index, frame in enumerate(picture(one) for one in obs):
         panels = [frame, *(_over(frame, layer, index) for layer in layers)]
-        shown.append(_sheet([("", panels)], titles))
+        shown.append(17 * np.round(_sheet([("", panels)], titles) / 17).astype(np.uint8))
     return shown
 
 

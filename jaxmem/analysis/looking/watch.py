@@ -1,7 +1,7 @@
 """Steps that a trained agent plays, and what its network says and remembers in them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -80,6 +80,11 @@ class Watched:
         """Observations [T, B, H, W, C]."""
         return np.asarray(self.inputs.obs)
 
+    def seen_by(self, params: Params) -> "Watched":
+        """The same steps, as the network says and remembers them with other variables: these did not play them."""
+        logits, value, maps = jax.device_get(_say(self.net, params, self.memory, self.inputs, self.start))
+        return replace(self, params=params, logits=logits, value=value, maps=maps)
+
     def moments(self, step: np.ndarray, row: np.ndarray) -> Moments:
         """The moments at N steps, int [N], of N rows, int [N]; any may be asked for twice."""
         time, rows = self.start.shape
@@ -139,6 +144,13 @@ def watch(program: Program, run: Run, steps: int, rows: int, key: jax.Array, see
         maps=maps,
         names=map_names(net),
     )
+
+
+def first_params(program: Program, seed: int = 0) -> Params:
+    """The variables that the network of one seed of a run had before training."""
+    # As `Program.init` splits keys; all of it would begin episodes, too.
+    key = jax.random.split(jax.random.key(program.config.seed), program.config.seeds)[seed]
+    return jax.jit(program.agent.init)(jax.random.split(key, 4)[0]).params
 
 
 def in_blocks(function: Callable[[Any], Any], rows: Any, block: int, advance: Callable[[int], None]) -> Any:

@@ -16,14 +16,16 @@ FOLDER, RECORD = "look", "look.json"
 _FIRST = ("attention.png", "attention.gif", "saliency.png")
 _PICTURES = {
     "attention.png": "Attention and saliency, laid over frames of an episode",
-    "attention.gif": "Attention, step by step",
+    "attention.gif": "Attention, step by step, where an episode begins; of many maps, those with the highest peaks",
     "saliency.png": "Saliency: where blurring a frame changes policy and value",
 }
 _TABLES = {
-    "agreement": "Attention beside saliency: the null is other frames' saliency; low and high bound the difference",
+    "agreement": "Attention beside saliency: the null is other frames' saliency; low and high bound the difference, "
+    "and untrained, if it was asked for, is that before training",
     "objects": "Attention on objects: the null is where they are in other frames; area is their share of the cells; "
-    "low and high bound the lift, which is mass over null",
-    "causal": "What policy (divergence) and value do when a tenth of the cells of the mean map is taken away",
+    "low and high bound the lift, which is mass over null, and untrained is the lift before training",
+    "causal": "What policy (divergence) and value do when a tenth of the cells of the mean map is taken away; other "
+    "frame is the most attended tenth of another one",
     "junction": "Share of the last decision's attention on the cue, by layer; uniform is what any step would get",
 }
 _OF_PICTURES = ("agreement", "objects", "causal")

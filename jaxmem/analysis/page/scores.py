@@ -17,7 +17,7 @@ def overview(runs: Sequence[PageRun]) -> Html:
     """One row a run: what it is, how far it came and what it reached, as means over its seeds."""
     metrics = [RETURN, *([SUCCESS] if any(_reports(run, SUCCESS) for run in runs) else [])]
     columns = ["run", "status", "environment", "core", "agent", "seeds", "parameters", "steps a seed", "wall time"]
-    columns += [f"{when} {metric.removeprefix('eval/')}" for metric in metrics for when in ("last", "best")]
+    columns += [f"{when} {metric.removeprefix('eval/')}" for metric in metrics for when in ("last", "highest")]
     rows = []
     for run in runs:
         length = curve_of(run.data.rows, RETURN, run.name).env_steps[-1]
@@ -27,7 +27,7 @@ def overview(runs: Sequence[PageRun]) -> Html:
         row += ["" if run.parameters is None else f"{run.parameters:,}", f"{length:,.0f}"]
         row += [duration(run.data.rows[-1]["wall_s"])]
         for metric in metrics:
-            row += _last_and_best(run, metric)
+            row += _last_and_highest(run, metric)
         rows.append(row)
     return table("Greedy episodes, means over the seeds of a run", columns, rows)
 
@@ -41,7 +41,7 @@ def _reports(run: PageRun, metric: str) -> bool:
     return metric in shared_metrics([run.data.rows])[0]
 
 
-def _last_and_best(run: PageRun, metric: str) -> list[str]:
+def _last_and_highest(run: PageRun, metric: str) -> list[str]:
     if not _reports(run, metric):
         return ["", ""]
     means = curve_of(run.data.rows, metric, run.name).mean

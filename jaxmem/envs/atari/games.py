@@ -1,6 +1,5 @@
 """The environment: rows of one Atari game."""
 
-from functools import partial
 from typing import Any, ClassVar
 
 import jax
@@ -74,6 +73,8 @@ class AtariGame(Environment[Any, Any]):
         self._emulators: dict[int, Emulators] = {}
         # That of gymnax's methods; it also knows the actions.
         self._single = self._of(1)
+        # gymnax compiles them with the environment as a static argument, which would keep the emulators for ever.
+        self._compiled_reset, self._compiled_step = jax.jit(self.reset_env), jax.jit(self._auto_reset)
 
     def reset_rows(self, key: jax.Array, rows: int, params: NoParams) -> tuple[jax.Array, AtariState]:
         """Begin a game in each of `rows` rows; whatever was played in as many rows before is gone.
@@ -127,12 +128,19 @@ class AtariGame(Environment[Any, Any]):
         obs, state, reward, terminated, _, info = _first(self.step_rows(rows, jnp.asarray(action)[None], params))
         return obs, state, reward, terminated, info
 
-    @partial(jax.jit, static_argnames=("self",))
+    def reset(self, key: jax.Array, params: NoParams | None = None) -> tuple[jax.Array, AtariState]:
+        """gymnax's reset of one game."""
+        return self._compiled_reset(key, NoParams() if params is None else params)
+
     def step(
         self, key: jax.Array, state: AtariState, action: int | float | jax.Array, params: NoParams | None = None
     ) -> Stepped:
         """gymnax's step of one game: where an episode ends, the next one begins at once."""
-        params = NoParams() if params is None else params
+        return self._compiled_step(key, state, action, NoParams() if params is None else params)
+
+    def _auto_reset(
+        self, key: jax.Array, state: AtariState, action: int | float | jax.Array, params: NoParams
+    ) -> Stepped:
         obs, state, reward, terminated, info = self.step_env(key, state, action, params)
         truncated = state.truncated
         said = {"terminated": terminated, "truncated": truncated, "final_observation": obs}

@@ -119,8 +119,8 @@ class AtariOptions(EnvOptions):
 
         try:
             return AtariGame(self), NoParams()
-        # What ale-py's constructor raises is its own to choose.
-        except Exception as error:
+        # ale-py asserts that it has the game, and reads its ROM. Whatever else goes wrong in it ends the process.
+        except (AssertionError, OSError) as error:
             raise ConfigError(f"environment {self.id!r} could not be made: {_line(error)}") from error
 
     def spec(self) -> EnvSpec:

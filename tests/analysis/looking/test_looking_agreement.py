@@ -36,6 +36,28 @@ def test_rank_correlation_is_that_of_scipy():
     np.testing.assert_array_equal(rank_correlation(constant, b[:2]), [0, 0])
 
 
+def test_small_places_keep_their_order_and_rounding_has_none():
+    rng = np.random.default_rng(2)
+    # As saliency of a few places: differences of what was said, squared.
+    said = 10.0 ** rng.uniform(-5, 0, (4, 8, 8))
+    said[:, 0, 0] = 1
+    other = rng.random((4, 8, 8))
+    spearman: Any = stats.spearmanr
+    expected = [spearman(x.ravel(), y.ravel()).statistic for x, y in zip(said, other, strict=True)]
+    np.testing.assert_allclose(rank_correlation(said**2, other), expected, rtol=0, atol=0.01)
+    # Numbers below 0 have an order, too.
+    signs = np.where(rng.random(said.shape) < 0.5, 1, -1)
+    expected = [spearman(x.ravel(), y.ravel()).statistic for x, y in zip(signs * said, other, strict=True)]
+    np.testing.assert_allclose(rank_correlation(signs * said**2, other), expected, rtol=0, atol=0.01)
+    # Where nothing is said otherwise, float32 still leaves differences of up to 10^-7.
+    said[:, 2:] = 1e-7 * rng.random((4, 6, 8))
+    tied = said.copy()
+    tied[:, 2:] = 0
+    np.testing.assert_allclose(rank_correlation(said**2, other), rank_correlation(tied, other), rtol=0, atol=0.01)
+    np.testing.assert_allclose(top_overlap(said**2, tied, 0.1), 1, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(top_overlap(said**2, tied, 0.5), top_overlap(tied, tied, 0.5), rtol=0, atol=1e-12)
+
+
 def test_overlap_counts_common_cells_of_the_top():
     a, b = np.arange(20.0).reshape(2, 2, 5), np.zeros((2, 2, 5))
     # Of 10 cells 3 are the top: the last ones of a; of b the last two of them in the first frame, none in the second.

@@ -6,7 +6,7 @@ import pytest
 from looking_cases import Gaze, Reader, frames, planted
 from scipy import ndimage, special
 
-from jaxmem.analysis.looking.causal import chosen_cells, effects
+from jaxmem.analysis.looking.causal import chosen_cells, effects, of_other_frames
 from jaxmem.analysis.looking.watch import Moments
 
 SIZE, COUNT = 6, 10
@@ -26,6 +26,19 @@ def test_lots_are_drawn_among_equals():
     cells = chosen_cells(np.ones((4000, 2, 5)), np.random.default_rng(0))
     for taken in cells.values():
         np.testing.assert_allclose(taken.mean(axis=0), 0.1, rtol=0, atol=0.02)
+
+
+def test_other_frames_are_of_other_episodes_where_there_are_any():
+    cells, rng = np.arange(6)[:, None, None] * np.ones((1, 2, 2), int), np.random.default_rng(0)
+
+    def drawn(episode: list[int]) -> list[set[int]]:
+        lots = [of_other_frames(cells[: len(episode)], np.array(episode), rng) for _ in range(200)]
+        assert all((one == one[:, :1, :1]).all() for one in lots)
+        return [set(of_frame) for of_frame in np.stack(lots)[..., 0, 0].T.tolist()]
+
+    assert drawn([3, 3, 5, 5, 5, 8]) == [{2, 3, 4, 5}] * 2 + [{0, 1, 5}] * 3 + [{0, 1, 2, 3, 4}]
+    assert drawn([3, 3, 3]) == [{1, 2}, {0, 2}, {0, 1}]
+    assert drawn([0, 1]) == [{1}, {0}]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxmem.analysis.attention import Attention
-from jaxmem.analysis.looking.junction import cue_seen, on_cue
+from jaxmem.analysis.looking.junction import cue_seen, last_decisions, on_cue
 from jaxmem.cli.main import main
 from jaxmem.replay import Episodes
 
@@ -53,7 +53,7 @@ def test_shares_are_by_layer_and_by_how_episodes_ended():
     weights[0, 0, success == 1, -1, 1] = 1
     weights[0, 0, success == 0, -1, 2] = 1
     weights[0, 1, :, -1, -1] = 1
-    found = on_cue(Attention(weights, episodes(active_maze()), {"success": success}))
+    found = on_cue(last_decisions(Attention(weights, episodes(active_maze()), {"success": success})))
     by_name = {(one.layer, one.group): one for one in found}
     assert len(by_name) == 6
     # The last row has seen no cue.
@@ -69,7 +69,7 @@ def test_shares_are_by_layer_and_by_how_episodes_ended():
 
 def test_a_group_without_episodes_is_left_out():
     weights = np.full((1, 1, BATCH, TIME, TIME), 1 / TIME, np.float32)
-    found = on_cue(Attention(weights, episodes(active_maze()), {"success": np.ones(BATCH)}))
+    found = on_cue(last_decisions(Attention(weights, episodes(active_maze()), {"success": np.ones(BATCH)})))
     assert [one.group for one in found] == ["all", "correct"]
 
 
@@ -87,6 +87,14 @@ def test_a_run_in_a_t_maze_gets_a_table(tmp_path, capsys):
     every = dict(zip(columns.split(","), rows[0].split(","), strict=True))
     assert (every["layer"], every["episodes"], every["group"], every["uniform"]) == ("1", "64", "all", "0.25")
     assert 0 < float(every["on the cue"]) < 1
+    # Options about pictures mean nothing here.
+    for option in (["--steps", "9"], ["--frames", "2"], ["--compared", "2"], ["--untrained"]):
+        assert main(["look", str(folder), *option]) == 2
+        refused = f"{option[0]} is about pictures, and PassiveTMaze-v0 shows none: allowed are --rows"
+        assert refused in capsys.readouterr().err
+    assert main(["look", str(folder), "--rows", "11"]) == 0
+    few = (folder / "look" / "junction.csv").read_text().splitlines()
+    assert few[1].startswith("1,11,all,")
     # What was found is on the page about the run.
     assert main(["report", str(folder)]) == 0
     shown = (folder / "report.html").read_text()

@@ -5,7 +5,9 @@ import jax
 import numpy as np
 import pytest
 
+from jaxmem import envs
 from jaxmem.analysis.looking.objects import CHANNELS, attention_on, object_masks
+from jaxmem.envs.minatar_options import sticky_games
 
 
 @pytest.mark.parametrize("env_id", CHANNELS)
@@ -15,6 +17,16 @@ def test_every_channel_has_a_name(env_id):
     masks = object_masks(env_id, np.asarray(obs)[None])
     assert len(masks) == obs.shape[-1]
     assert all(mask.shape == (1, 10, 10) and mask.dtype == bool for mask in masks.values())
+
+
+@pytest.mark.parametrize("env_id", sticky_games())
+def test_objects_of_sticky_games_are_those_of_the_games(env_id):
+    env, params = envs.make(env_id)
+    obs, _ = env.reset(jax.random.key(0), params)
+    masks = object_masks(env_id, np.asarray(obs))
+    assert tuple(masks) == CHANNELS[env_id.removeprefix("Sticky")]
+    for channel, mask in enumerate(masks.values()):
+        np.testing.assert_array_equal(mask, obs[..., channel] > 0)
 
 
 def test_objects_are_where_the_states_say():

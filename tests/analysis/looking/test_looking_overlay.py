@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from jaxmem.analysis.looking.overlay import colours, enlarged, grey, overlay, picture
-from jaxmem.analysis.looking.strips import Layer, animation, attention_layers, saliency_layers, strip
+from jaxmem.analysis.looking.strips import Layer, animation, attention_layers, highest, saliency_layers, strip
 from jaxmem.envs.pictures import save_animation
 
 
@@ -87,8 +87,28 @@ def test_strips_have_a_row_a_layer_and_a_column_a_frame(tmp_path):
         assert place(5, column, 4, 4) == [0, 0, 0]
     frames = animation(obs, layers)
     assert len(frames) == 3
+    # Few levels; within them as in the strip.
+    assert set(np.unique(frames[0])) <= set(range(0, 256, 17))
+    assert (
+        np.abs(frames[0][20:174, -154:].astype(int) - sheet[top + 3 * down : top + 4 * down, left : left + 154]).max()
+        <= 8
+    )
     assert all(frame.shape == frames[0].shape for frame in frames)
     # Frames that are equal would be joined.
     frames = [np.roll(frame, 5 * index, axis=1) for index, frame in enumerate(frames)]
     film: Any = Image.open(save_animation(frames, tmp_path / "look.gif"))
     assert film.n_frames == 3
+
+
+def test_of_many_maps_the_highest_are_kept_with_the_mean():
+    names = [f"map {number}" for number in range(6)]
+    # Peaks of two frames: what is highest on average, not in one frame, counts.
+    peaks = np.array([[3, 3], [9, 0], [1, 1], [5, 6], [0, 8], [7, 7]])
+    maps = np.zeros((2, 6, 4, 5))
+    maps[:, :, 1, 2] = peaks.T
+    maps[:, 2] += 0.5
+    layers = attention_layers(maps, names)
+    assert [layer.name for layer in highest(layers)] == ["map 1", "map 3", "map 4", "map 5", "mean of all"]
+    assert [layer.name for layer in highest(layers, 1)] == ["map 5", "mean of all"]
+    for few in (attention_layers(maps[:, :1], names[:1]), attention_layers(maps[:, :4], names[:4])):
+        assert highest(few) == few

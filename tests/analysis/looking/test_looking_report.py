@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from gymnax.environments import environment, spaces
 from PIL import Image
 from support import small_config
 
 from jaxmem import agents, cores, envs
-from jaxmem.analysis.looking import LookOptions, look, write
-from jaxmem.analysis.looking.watch import Watched, episode_numbers, watch
+from jaxmem.analysis.looking import LookOptions, look, report, write
+from jaxmem.analysis.looking.watch import Watched, episode_numbers, first_params, watch
 from jaxmem.cli.main import main
 from jaxmem.config import ConfigError
+from jaxmem.envs import registry
 from jaxmem.networks import NetworkOptions
 from jaxmem.training import LoopOptions
 from jaxmem.training.checkpoint import Checkpoints
@@ -27,20 +30,28 @@ from jaxmem.training.state import Run
 
 STEPS, ROWS, LIMIT = 20, 3, 5
 TINY: dict[str, Any] = {"channels": 6, "key_width": 2, "queries": 2, "query_hidden": (4,), "answer_hidden": (4,)}
+# A time limit ends it, before a ball can be lost.
+BREAKOUT = envs.options("Breakout-MinAtar", max_steps_in_episode=LIMIT)
 OPTIONS = LookOptions(steps=STEPS, rows=ROWS, frames=3, compared=9)
 
 
-def breakout(core: cores.CoreOptions, **agent: Any) -> Program:
-    """Games that a time limit ends, before a ball can be lost."""
+def breakout(core: cores.CoreOptions, env: envs.EnvOptions = BREAKOUT, encoder: str = "auto", **agent: Any) -> Program:
     config = small_config(
-        env=envs.options("Breakout-MinAtar", max_steps_in_episode=LIMIT),
+        env=env,
         core=core,
         agent=agents.options("vtrace", **agent),
-        network=NetworkOptions(obs_embed=4, action_embed=2, head=(), cnn_channels=(4,), cnn_kernel=3),
+        network=NetworkOptions(encoder=encoder, obs_embed=4, action_embed=2, head=(), cnn_channels=(4,), cnn_kernel=3),
         loop=LoopOptions(episodes=8, collect=2, updates=1, unroll=2, eval_every=8, eval_episodes=2),
         seeds=2,
     )
     return Program(config)
+
+
+def fresh_run(program: Program) -> Run:
+    """Of a run, what is looked at."""
+    rest: Any = {field.name: None for field in fields(Run) if field.name not in ("agent", "iterations")}
+    agent = jax.jit(jax.vmap(program.agent.init))(jax.random.split(jax.random.key(0), 2))
+    return Run(agent=agent, iterations=jnp.zeros(2, jnp.int32), **rest)
 
 
 @pytest.fixture(scope="module")
@@ -109,8 +120,32 @@ def test_moments_have_the_memory_before_them(watched):
     assert not np.allclose(other.logits[0], said.logits[0], rtol=0, atol=1e-5)
 
 
+def test_a_network_before_training_sees_the_same_steps(watched, looking):
+    program, run = looking
+    before = first_params(program, 1)
+    expected = jax.tree.map(lambda leaf: leaf[1], run.agent.params)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-6), before, expected)
+    other = jax.tree.map(lambda leaf: leaf[0], run.agent.params)
+    seen = watched.seen_by(other)
+    unroll = jax.jit(lambda *inputs: program.agent.net.apply(other, None, *inputs, method="unroll"))
+    _, said = unroll(watched.inputs, watched.start)
+    np.testing.assert_allclose(seen.logits, said.logits, rtol=0, atol=1e-5)
+    assert seen.maps is not None
+    assert np.abs(seen.maps - watched.maps).max() > 1e-4
+    # Its memory is what it would have remembered, not what the other one did.
+    step, row = np.array([4, 10]), np.array([1, 0])
+    moments = seen.moments(step, row)
+    inputs, start = jax.tree.map(lambda leaf: leaf[None], (moments.inputs, moments.start))
+    _, said = jax.jit(lambda *given: seen.net.apply(seen.params, *given, method="unroll"))(
+        moments.memory, inputs, start
+    )
+    np.testing.assert_allclose(said.logits[0], seen.logits[step, row], rtol=0, atol=1e-5)
+    assert not np.allclose(said.logits[0], watched.logits[step, row], rtol=0, atol=1e-5)
+
+
 def test_a_run_is_looked_at(folder, capsys):
-    assert main(["look", str(folder), *["--steps", "20", "--rows", "3", "--frames", "3", "--compared", "9"]]) == 0
+    sizes = ["--steps", "20", "--rows", "3", "--frames", "3", "--compared", "9"]
+    assert main(["look", str(folder), *sizes, "--untrained", "--only", "1"]) == 0
     out = folder / "look"
     printed = capsys.readouterr().out
     names = {"attention.png", "attention.gif", "saliency.png", "look.json"}
@@ -131,10 +166,15 @@ def test_a_run_is_looked_at(folder, capsys):
         written = list(csv.DictReader(file))
     assert [float(row["lift"]) for row in written] == pytest.approx([row["lift"] for row in found["objects"]], rel=1e-3)
     means = {(row["fill"], row["measure"], row["cells"]): row["mean"] for row in found["causal"]}
-    assert len(means) == 2 * 2 * 5
+    assert len(means) == 2 * 2 * 7
     for fill, measure in (("blur", "divergence"), ("zero", "value")):
-        apart = means[fill, measure, "most"] - means[fill, measure, "least"]
-        assert means[fill, measure, "most - least"] == pytest.approx(apart, abs=1e-12)
+        for other in ("random", "least", "other frame"):
+            apart = means[fill, measure, "most"] - means[fill, measure, other]
+            assert means[fill, measure, f"most - {other}"] == pytest.approx(apart, abs=1e-12)
+    # It was not trained: before training it was the same.
+    for table, column in (("agreement", "difference"), ("objects", "lift")):
+        values = [row[column] for row in found[table]]
+        assert [row["untrained"] for row in found[table]] == pytest.approx(values, rel=1e-4, abs=1e-4)
     film: Any = Image.open(out / "attention.gif")
     assert film.is_animated
     with Image.open(out / "saliency.png") as small, Image.open(out / "attention.png") as tall:
@@ -143,11 +183,71 @@ def test_a_run_is_looked_at(folder, capsys):
         assert tall.height - small.height == 3 * 154
 
 
+class Noise(environment.Environment):
+    """Stacked frames as Atari's, of random bytes."""
+
+    @property
+    def default_params(self) -> environment.EnvParams:
+        return environment.EnvParams(max_steps_in_episode=3)
+
+    def step_env(self, key: Any, state: Any, action: Any, params: Any) -> Any:
+        state = environment.EnvState(time=state.time + 1)
+        ended = state.time >= params.max_steps_in_episode
+        return self._seen(key), state, jnp.float32(action), ended, {}
+
+    def reset_env(self, key: Any, params: Any) -> Any:
+        return self._seen(key), environment.EnvState(time=jnp.int32(0))
+
+    def _seen(self, key: Any) -> Any:
+        return jax.random.bits(key, (84, 84, 4), jnp.uint8)
+
+    @property
+    def num_actions(self) -> int:
+        return 2
+
+    def action_space(self, params: Any = None) -> Any:
+        return spaces.Discrete(2)
+
+    def observation_space(self, params: Any) -> Any:
+        return spaces.Box(0, 255, (84, 84, 4), jnp.uint8)
+
+
+def test_large_pictures_are_looked_at(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
+    envs.register("Noise", Noise)
+    program = breakout(cores.options("mott", width=8, vision="linear", **TINY), envs.options("Noise"), "strided")
+    run = fresh_run(program)
+    taken = []
+    effects = report.effects
+
+    def noted(net: Any, params: Any, moments: Any, cells: dict[str, np.ndarray], *rest: Any) -> Any:
+        taken.append(cells)
+        return effects(net, params, moments, cells, *rest)
+
+    monkeypatch.setattr(report, "effects", noted)
+    found = look(program, run, LookOptions(steps=6, rows=1, frames=1, compared=3))
+    assert (found.frames, found.episodes, found.objects) == (3, 2, [])
+    assert "untrained" not in found.agreement[0]
+    assert all(np.isfinite(row["value"]) for row in found.agreement)
+    # A tenth of 11 x 11 cells, as blocks: whole ones have 8 x 8 pixels.
+    (cells,) = taken
+    assert list(cells) == ["most", "random", "least", "other frame"]
+    for masks in cells.values():
+        assert masks.shape == (3, 84, 84)
+        for mask in masks:
+            inside = mask[5:77, 5:77].reshape(9, 8, 9, 8).swapaxes(1, 2).reshape(81, 64)
+            assert set(inside.sum(axis=1)) <= {0, 64}
+            # At the lowest, all are at the borders, which cut them.
+            assert 13 * 5 * 5 <= mask.sum() <= 13 * 64
+    write(found, tmp_path)
+    with Image.open(tmp_path / "look" / "attention.png") as strip:
+        # Frame, two queries and their mean, two kinds of saliency.
+        assert strip.height == 20 + 6 * (84 * 2 + 4)
+
+
 def test_a_model_without_maps_has_saliency_alone(tmp_path):
     program = breakout(cores.options("lstm", width=8), separate_critic=True)
-    rest: Any = {field.name: None for field in fields(Run) if field.name not in ("agent", "iterations")}
-    agent = jax.jit(jax.vmap(program.agent.init))(jax.random.split(jax.random.key(0), 2))
-    run = Run(agent=agent, iterations=jnp.zeros(2, jnp.int32), **rest)
+    run = fresh_run(program)
     done = []
     found = look(program, run, OPTIONS, lambda *told: done.append(told))
     assert (found.tables, found.attention_picture, found.animation) == ({}, None, None)

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from made_up_look import RECORD, made_up_look
+from made_up_look import made_up_look
 from matplotlib.colors import to_hex
 from PIL import Image
 
@@ -16,6 +16,7 @@ from jaxmem.analysis.page.document import Html, element, note, page, table
 from jaxmem.analysis.page.look import Look
 from jaxmem.analysis.page.pictures import DamagedPicture, Picture
 from jaxmem.analysis.page.scores import finals
+from jaxmem.analysis.tables import figure
 from jaxmem.config import ConfigError
 
 
@@ -74,42 +75,53 @@ def test_pictures_are_checked_to_their_last_byte(tmp_path):
     assert str(folder / "cut.png") in look.html("run")
 
 
-def test_what_was_measured_is_shown(tmp_path):
+@pytest.mark.parametrize("episodes", [3, 6], ids=["without intervals", "with intervals"])
+def test_what_was_measured_is_shown(tmp_path, episodes):
     assert Look.read(tmp_path) is None
-    made_up_look(tmp_path)
+    folder = made_up_look(tmp_path, episodes)
     look = Look.read(tmp_path)
     assert look is not None
     shown = look.html("<run>")
-    assert "Checkpoint 270, core mott, env MinAtar/Breakout, frames 512, episodes 16" in shown
-    assert '<td>rank</td><td class="number">0.3125</td><td class="number">0.25</td><td class="number">512</td>' in shown
-    assert '<td>rank</td><td class="number"></td><td class="number"></td><td class="number">512</td>' in shown
-    assert '<th scope="col" class="number">top tenth</th>' in shown
-    assert '<th scope="row">&lt;ball&gt;</th><td class="number">0.5</td>' in shown
+    assert f"Checkpoint 270, core mott, env Breakout-MinAtar, frames 12, episodes {episodes}" in shown
+    record = json.loads((folder / "look.json").read_text())
+    # Two maps and their mean, two kinds of saliency, two statistics; one object.
+    assert (len(record["agreement"]), len(record["objects"]), record["causal"]) == (12, 3, [])
+    for name in ("agreement", "objects"):
+        for row in record[name]:
+            numbers = [value for value in row.values() if not isinstance(value, str)]
+            assert (row["low"] is None) == (episodes == 3)
+            written = ["" if value is None else figure(value) for value in numbers]
+            assert "".join(f'<td class="number">{value}</td>' for value in written) in shown
+    for column in ("difference", "lift", "untrained", "low"):
+        assert f'<th scope="col" class="number">{column}</th>' in shown
+    assert '<th scope="row">query 1</th><td>&lt;ball&gt;</td>' in shown
     assert "Not measured: causal." in shown
     assert shown.index("<caption>Attention beside") < shown.index("<caption>Attention on objects")
     assert shown.count(", run &lt;run&gt;") == 3
 
 
 @pytest.mark.parametrize(
-    ("record", "reason"),
+    ("change", "reason"),
     [
         ("{", "cannot be read"),
         ("[]", "it is not the record of `jaxmem look`"),
-        (json.dumps(RECORD | {"objects": [1]}), "objects is no table"),
-        (json.dumps(RECORD | {"causal": [{"cells": {"a": 1}}]}), "causal is no table"),
-        (json.dumps(RECORD | {"agreement": {"a": 1}}), "agreement is neither a value nor a table"),
+        ({"objects": [1]}, "objects is no table"),
+        ({"causal": [{"cells": {"a": 1}}]}, "causal is no table"),
+        ({"agreement": {"a": 1}}, "agreement is neither a value nor a table"),
     ],
 )
-def test_a_damaged_record_is_refused(tmp_path, record, reason):
-    folder = made_up_look(tmp_path, None)
+def test_a_damaged_record_is_refused(tmp_path, change, reason):
+    file = made_up_look(tmp_path) / "look.json"
+    record = file.read_text()
+    file.unlink()
     look = Look.read(tmp_path)
     assert look is not None
     assert look.facts == {}
-    (folder / "look.json").write_text(record)
+    file.write_text(change if isinstance(change, str) else json.dumps(json.loads(record) | change))
     with pytest.raises(ConfigError) as error:
         Look.read(tmp_path)
     assert reason in str(error.value)
-    assert str(folder / "look.json") in str(error.value)
+    assert str(file) in str(error.value)
 
 
 def panel(task: str, **ends: tuple[float, ...]) -> Panel:
