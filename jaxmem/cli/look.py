@@ -23,7 +23,7 @@ from jaxmem.training.progress import Display
 
 _EPISODES = 64
 _COUNTS = ("frames", "episodes")
-_WIDTH = 120
+_WIDTH = 150
 _TITLES = {
     "agreement": "attention beside saliency; the null is other frames' saliency, low and high are of the difference",
     "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift; "
