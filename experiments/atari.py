@@ -11,8 +11,8 @@ from jaxmem.training import LoopOptions, RunConfig
 
 _DIFFERENCE = (
     "60x60 pixels without what stands still, games of 5 minutes and 4 million steps instead of 84x84, half an hour and "
-    "30 million; three strided convolutions in place of the residual network; Adam, four gradient steps an iteration, "
-    "unrolls of 32 steps, returns of some twenty steps"
+    "30 million; strided convolutions where there is a residual network; Adam, unrolls of 32 steps, returns of some "
+    "twenty steps, a third of the entropy cost"
 )
 
 

@@ -47,9 +47,9 @@ class SpatialAttention(LookingCore):
         vision: conv_lstm, or linear, each cell by itself.
         channels: of vision's output.
         key_width: how many of them are keys.
-        queries: how many maps there are.
-        ask: memory, learned, random or mean.
-        query_hidden: widths of the layers that make queries of what the memory said.
+        queries: how many maps there are; with `mean` one.
+        ask: memory, learned, random or mean, which has no use for the fields of queries.
+        query_hidden: widths of the layers that make queries of what the memory said; of no use to others that ask.
         query_spread: of the constant part of queries, N(0, `query_spread`^2) at first: what is added to those of the
             memory, or the constants. Without any, all queries begin close to zero, so that each takes nearly the mean
             of all cells; with `random` they would stay there, which is refused.

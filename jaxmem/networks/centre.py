@@ -15,6 +15,7 @@ every frame, and little of it is the ball of one pixel. With the background take
 what moves is all that is left.
 """
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -66,7 +67,7 @@ def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
     """
     if CENTRE not in variables:
         return variables
-    every = _every(mask.size, inputs.obs[0, 0].size)
+    every = _every(*mask.shape, size=inputs.obs[0, 0].size)
     inputs = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[::every], inputs)
     mask = mask.reshape(-1)[::every]
 
@@ -89,9 +90,10 @@ def recentred(variables: Any, inputs: Inputs, mask: jax.Array) -> Any:
     return {**variables, CENTRE: follow(variables[CENTRE])}
 
 
-def _every(steps: int, size: int) -> int:
-    """Each how many-th step is taken, of observations of `size` numbers."""
-    every = -(-steps // _MOST_STEPS)
-    by_size = -(-steps * size // _MOST_NUMBERS)
-    # Odd, so that with an even number of rows it is not always the same ones.
-    return every if by_size <= every else by_size | 1
+def _every(time: int, rows: int, size: int) -> int:
+    """Each how many-th of T x B steps is taken, of observations of `size` numbers: of all rows in turn."""
+    steps = time * rows
+    every = max(-(-steps // _MOST_STEPS), -(-steps * size // _MOST_NUMBERS))
+    while math.gcd(every, rows) > 1:
+        every += 1
+    return every

@@ -97,7 +97,8 @@ class NetworkOptions(Config):
         eye = self._eye(core.name, shape)
         if self.background and eye is None:
             raise ConfigError(
-                f"network.background is on: env's observations have the shape {shape}, allowed are encoded pictures"
+                f"network.background is on: network.encoder {self.encoder!r} is a linear layer for observations of the "
+                f"shape {shape}, allowed are pictures and an encoder of them"
             )
         parts = NetworkParts(self, core, shape, eye, actions, max_length, auxiliary or AuxiliaryOptions())
         if parts.core().needs_equal_width and self.input_width != core.width:

@@ -134,7 +134,9 @@ def test_all_cells_of_the_ablation_begin_with_the_same_spread_of_queries():
     attention = ablation.find("attention")
     found: list[Any] = [attention.choice(cell).config.core for cell in attention.cells({})]
     assert {core.ask for core in found} == {"memory", "learned", "random", "mean"}
-    assert {core.query_spread for core in found} == {1.0}
+    spreads = {core.query_spread for core in found}
+    assert len(spreads) == 1
+    assert spreads.pop() > 0
 
 
 def test_spatio_temporal_sows_what_its_memory_attends_to():

@@ -13,6 +13,7 @@ from jaxmem.config import ConfigError
 from jaxmem.networks import Inputs, NetworkOptions, recentred
 from jaxmem.networks.embed import Embedding
 from jaxmem.networks.eye import Eye
+from jaxmem.training import LoopOptions
 from jaxmem.training.loop import Program
 
 TIME, BATCH = 4, 3
@@ -122,17 +123,35 @@ def test_the_background_is_taken_off_pictures_before_they_are_encoded():
     np.testing.assert_allclose(embedding.apply(variables, seen), plain.apply(weights, moving), atol=1e-6)
 
 
-def test_of_large_pictures_few_are_taken_and_of_all_rows():
-    rows, size = 4, 2**18
-    # Each row shows its own number: the median of all four is 1.5, of every other one 1 or 2.
-    obs = jnp.broadcast_to(jnp.arange(rows, dtype=jnp.float32)[None, :, None], (8, rows, size))
-    seen = Inputs(obs, jnp.zeros((8, rows), jnp.int32), jnp.zeros((8, rows)))
+@pytest.mark.parametrize(("time", "rows", "size"), [(8, 4, 2**18), (12, 3, 2**18), (4096, 8, 1)])
+def test_of_large_pictures_and_many_steps_few_are_taken_and_of_all_rows(time, rows, size):
+    obs = jnp.broadcast_to(jnp.arange(1.0, 1 + rows)[None, :, None], (time, rows, size))
+    seen = Inputs(obs, jnp.zeros((time, rows), jnp.int32), jnp.zeros((time, rows)))
     variables = {"centre": {"obs": jnp.zeros((size,))}}
-    centre = recentred(variables, seen, jnp.ones((8, rows), bool))["centre"]["obs"]
-    np.testing.assert_allclose(centre, 0.2 * np.median([0, 1, 2, 3]), rtol=1e-6)
+    move = jax.jit(lambda mask: recentred(variables, seen, mask)["centre"]["obs"])
+    # Where none of a row's steps were taken, the centre would stay where it is.
+    for row in range(rows):
+        mask = jnp.zeros((time, rows), bool).at[:, row].set(True)
+        np.testing.assert_allclose(move(mask), 0.2 * (1 + row), rtol=1e-6)
+
+
+def test_training_moves_the_background():
+    config = small_config(
+        env=envs.options("Breakout-MinAtar"),
+        core=cores.options("lru", width=4),
+        agent=agents.options("vtrace"),
+        network=NetworkOptions(obs_embed=4, action_embed=2, head=(), background=True),
+        loop=LoopOptions(episodes=12, collect=4, unroll=4, eval_every=12, eval_episodes=1),
+    )
+    program = Program(config)
+    run = jax.jit(program.iterate)(jax.jit(program.init)(jax.random.key(0)), 2)
+    behind = run.agent.params["centre"]["trunk"]["embedding"]["background"]["obs"]
+    # Of both seeds: three rows of bricks, and nothing above them.
+    np.testing.assert_allclose(behind[:, 1:4, :, 3], 0.36, rtol=1e-6)
+    np.testing.assert_array_equal(behind[:, 0], 0)
 
 
 def test_vectors_have_no_background():
     config = small_config(network=NetworkOptions(background=True))
-    with pytest.raises(ConfigError, match=r"^network.background is on: env's .* allowed are encoded pictures$"):
+    with pytest.raises(ConfigError, match=r"^network.background is on: .* \(2,\), allowed are pictures and"):
         _ = Program(config).agent
