@@ -1,7 +1,8 @@
-"""Parameters, acting and learning of the architectures for pictures."""
+"""Parameters, acting, learning and saliency of the architectures for pictures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,8 @@ import jax.numpy as jnp
 
 from jaxmem import agents
 from jaxmem.agents import Unroll
+from jaxmem.analysis.looking.saliency import SaliencyOptions, saliency_of
+from jaxmem.analysis.looking.watch import Moments
 from jaxmem.benchmarks.cores import UPDATES, episode, episodes_like, updates
 from jaxmem.benchmarks.program import Program, build
 from jaxmem.benchmarks.report import Cell, Table
@@ -58,6 +61,7 @@ class Figures:
         acting: its times.
         learn: the program that makes updates.
         learning: times of one update.
+        saliency: times of the saliency of one frame.
     """
 
     parameters: int
@@ -65,6 +69,7 @@ class Figures:
     acting: Timing
     learn: Program
     learning: Timing
+    saliency: Timing
 
 
 def make_agent(bench: ArchitectureBench, picture: str, name: str) -> Any:
@@ -87,10 +92,19 @@ def measure(bench: ArchitectureBench, picture: str, name: str) -> Figures:
     obs, params = episodes.obs[:-1], state.params
     act = build(episode(agent.net, bench.steps), params, obs)
     acting = interleave({"act": lambda: act.call(params, obs)}, bench.repeats)["act"]
+    saliency = interleave({"saliency": partial(_saliency, agent, params, obs[0, :1])}, bench.repeats)["saliency"]
     parameters = parameter_count(params)
+    # From here on the parameters are donated.
     learn, update = updates(lambda state, batch, key: agent.update(state, batch, key, 0.0), state, Unroll.of(episodes))
     learning = interleave({"learn": update}, bench.repeats)["learn"].share(UPDATES)
-    return Figures(parameters, act, acting, replace(learn, flops=learn.flops / UPDATES), learning)
+    return Figures(parameters, act, acting, replace(learn, flops=learn.flops / UPDATES), learning, saliency)
+
+
+def _saliency(agent: Any, params: Any, frame: jax.Array) -> Any:
+    """Saliency of policy and value of one frame, bytes [1, H, W, C], as the first of an episode."""
+    moment = Moments(agent.initial_carry(1), first_inputs(frame), jnp.ones((1,), bool))
+    options = SaliencyOptions.for_size(*frame.shape[1:3])
+    return saliency_of(agent.net, params, moment, options, lambda done: None, block=1)
 
 
 def table(bench: ArchitectureBench, found: dict[tuple[str, str], Figures]) -> Table:
@@ -108,6 +122,7 @@ def table(bench: ArchitectureBench, found: dict[tuple[str, str], Figures]) -> Ta
                 acting,
                 learning,
                 both,
+                figures.saliency.spread(1),
                 figures.learn.flops / work / 1e6,
                 figures.learn.temporary_bytes / 2**20,
                 figures.act.compile_seconds + figures.learn.compile_seconds,
@@ -117,13 +132,13 @@ def table(bench: ArchitectureBench, found: dict[tuple[str, str], Figures]) -> Ta
         f"Architectures for pictures: {bench.rows} rows, unrolls of {bench.steps} steps, V-trace",
         (
             *("picture", "core", "parameters", "acting steps/s", "learning steps/s", "both steps/s"),
-            *("learning MFLOP/step", "learning MiB", "compile s"),
+            *("saliency s/frame", "learning MFLOP/step", "learning MiB", "compile s"),
         ),
         rows,
         (
             f"No environment; pictures are bytes. Learning is one update on the unroll. {bench.repeats}",
-            "Both: a step that is acted in and learned from once. Operations are those of matrix products alone, which "
-            "off CPUs convolutions are not.",
+            "Both: a step that is acted in and learned from once. Saliency is that of policy and value, in one frame. "
+            "Operations are those of matrix products alone, which off CPUs convolutions are not.",
             *(f"{name}: {what}" for name, what in ARCHITECTURES.items()),
         ),
     )
