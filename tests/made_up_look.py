@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxmem.analysis.looking import Look, write
-from jaxmem.analysis.looking.rows import agreement_rows, named_maps, object_rows
+from jaxmem.analysis.looking.maps import named_maps
+from jaxmem.analysis.looking.rows import agreement_rows, object_rows
 
 FRAMES = 12
 NAMES = ("query 1", "query 2")

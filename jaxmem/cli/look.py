@@ -1,6 +1,6 @@
 """`jaxmem look`: where a trained agent looks, beside what matters to it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jaxmem import cores
 from jaxmem.analysis.looking import LookOptions, look, write
 from jaxmem.analysis.looking.junction import has_junction, look_at_cue, write_junction
 from jaxmem.analysis.looking.report import LONGEST_ANIMATION, cells
@@ -18,7 +19,6 @@ from jaxmem.cli.arguments import Parser, add_file_option, count, load_file, natu
 from jaxmem.config import ConfigError
 from jaxmem.training.evaluate import load_run
 from jaxmem.training.folder import RunFolder
-from jaxmem.training.loop import Program
 from jaxmem.training.progress import Display
 
 _EPISODES = 64
@@ -29,13 +29,16 @@ _TITLES = {
     "objects": "attention on objects; the null is where they are in other frames, low and high are of the lift; "
     "untrained is the lift before training",
     "junction": "attention of the last decision to the cue, beside what is the same to all steps",
-    "causal": "what policy and value do when a tenth of the mean map's cells is taken away",
+    "causal": "what policy and value do when a tenth of the mean map's whole cells is taken away; shared is the part "
+    "of it that is most attended",
 }
 _NOT_IN_MAZES = ("steps", "frames", "compared", "untrained")
+_OF_MAPS = ("compared", "untrained")
 _EPILOG = f"""Pictures, tables and look.json are written into look/ in the run's folder; attention.gif has the first
 {LONGEST_ANIMATION} steps of the longest episode. Intervals are 95 % bootstrap intervals over episodes; p is from frames
-mixed up. A core without attention maps gets the pictures of saliency alone. In T-Mazes it is temporal attention that is
-looked at, of --rows greedy episodes; --steps, --frames, --compared and --untrained are refused there."""
+mixed up. A core without attention maps gets the pictures of saliency alone; --compared and --untrained are refused.
+In T-Mazes it is temporal attention that is looked at, of --rows greedy episodes; --steps, --frames, --compared and
+--untrained are refused there."""
 
 
 def main(arguments: list[str]) -> int:
@@ -69,11 +72,15 @@ def main(arguments: list[str]) -> int:
     # Tables are cut off where lines end; those of a narrow terminal go on.
     console.width = max(console.width, _WIDTH)
     if has_junction(program):
-        _check_maze(program, given)
+        reason = f"about pictures, and {program.config.env.id} shows none"
+        _refuse(_NOT_IN_MAZES, given, reason, "--rows, there the number of episodes")
         rows = look_at_cue(program, run, given.get("rows", _EPISODES), jax.random.key(options.seed), options.only)
         console.print(_table(_TITLES["junction"], rows))
         files = write_junction(program, step, rows, options.run)
     else:
+        if cores.looks_at(program.config.core.name) is None:
+            reason = f"about attention maps, and the core {program.config.core.name} has none"
+            _refuse(_OF_MAPS, given, reason, "--steps, --rows, --frames")
         asked = LookOptions(**given)
         with _Shown(f"{options.run}, checkpoint {step}: {asked.rows} rows of {asked.steps} steps") as shown:
             found = look(program, run, asked, shown.advance)
@@ -86,14 +93,11 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _check_maze(program: Program, given: Mapping[str, Any]) -> None:
-    """Raise `ConfigError` for options that are about pictures."""
-    for name in _NOT_IN_MAZES:
+def _refuse(names: Iterable[str], given: Mapping[str, Any], reason: str, allowed: str) -> None:
+    """Raise `ConfigError` if any of these options was given."""
+    for name in names:
         if name in given:
-            raise ConfigError(
-                f"--{name} is about pictures, and {program.config.env.id} shows none: allowed are --rows, there the "
-                "number of episodes, --checkpoint, --seed, --only and --file"
-            )
+            raise ConfigError(f"--{name} is {reason}: allowed are {allowed}, --checkpoint, --seed, --only and --file")
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

@@ -73,11 +73,12 @@ def top_count(cells: int, share: float = SHARE) -> int:
 
 
 def levels(maps: np.ndarray) -> np.ndarray:
-    """Maps [T, h, w] in whole steps, float64 [T, cells], in which what is closer than rounding is the same.
+    """Maps [T, h, w] in whole steps, float64 [T, cells]: what is closer than a step is the same.
 
-    A step is a millionth of the root of the highest place. Saliency is a square, and spans many orders of magnitude:
-    its root is as exact as what the network said, and small places keep their order, down to a part in 10^12 of the
-    highest one. Numbers below 0 are counted as far below as their size is above.
+    A step is a millionth of the root of the highest place. Saliency is a square, and spans many orders of magnitude: of
+    its root, small places keep their order, down to a part in 10^12 of the highest one. How exact the network's outputs
+    are is not known here: `saliency` leaves out what may be their rounding. Numbers below 0 are counted as far below as
+    their size is above.
     """
     flat = np.asarray(maps, np.float64).reshape(len(maps), -1)
     highest = np.abs(flat).max(axis=1, keepdims=True)

@@ -1,10 +1,11 @@
 """What policy and value do when the cells are taken away that attention is on, and when others are.
 
 Attention that lies on a place is no proof that anything was read there. So the most attended cells of a frame are
-blurred, or emptied, and as many others; what is compared is how far the policy moves. Cells are those of the maps' own
-grid, each with the pixels that are nearest to it, so that no choice is more scattered than another only because of what
-a cell is. Attended cells still lie together, and in places where much happens. So there are, beside the least attended
-and random ones, those that are the most attended in another frame.
+blurred, or emptied, and as many others; what is compared is how far the policy moves. Empty is the background, where a
+network takes one off. Cells are those of the maps' own grid, each with the pixels that are nearest to it, so that no
+choice is more scattered than another only because of what a cell is; and only those with as many pixels as most have,
+so that no choice takes more away. Attended cells still lie together, and in places where much happens. So there are,
+beside the least attended and random ones, those that are the most attended in another frame.
 """
 
 from collections.abc import Callable
@@ -18,15 +19,17 @@ from scipy import special
 
 from jaxmem.agents.base import Params
 from jaxmem.analysis.looking.agreement import SHARE, levels, top_count
+from jaxmem.analysis.looking.maps import nearest
 from jaxmem.analysis.looking.saliency import Answers, answers, blurred
 from jaxmem.analysis.looking.watch import Moments, in_blocks
+from jaxmem.cores.looking import Placement
 from jaxmem.networks import PolicyValue
 
-CHOICES = ("most", "random", "least")
 OTHER = "other frame"
 """What the most attended cells of another frame are called among the choices."""
 FILLS = ("blur", "zero")
 _FRAMES = 8
+_FEWEST = 9
 
 
 class Effect(NamedTuple):
@@ -41,15 +44,39 @@ class Effect(NamedTuple):
     value: np.ndarray
 
 
-def chosen_cells(
-    maps: np.ndarray, rng: np.random.Generator, share: float = SHARE, choices: tuple[str, ...] = CHOICES
-) -> dict[str, np.ndarray]:
-    """Cells of N frames by their maps [N, h, w], a `share` of all, rounded up: bool [N, h, w] by choice.
+def whole_cells(grid: tuple[int, int], height: int, width: int, placement: Placement) -> np.ndarray:
+    """The cells of a grid (h, w) that have as many pixels as most have: bool [h, w].
 
-    Among cells with the same attention lots are drawn; random ones are drawn from all.
+    At borders, cells may have fewer. Where less than nine would be left to choose from, it is all of them.
+
+    Args:
+        grid: the cells.
+        height: of the picture.
+        width: of the picture.
+        placement: where the cells are on it.
     """
-    flat = levels(maps)
-    count = top_count(flat.shape[1], share)
+    count = grid[0] * grid[1]
+    areas = np.bincount(nearest(np.arange(count).reshape(grid), height, width, placement).ravel(), minlength=count)
+    whole = areas == np.bincount(areas).argmax()
+    return (whole if whole.sum() >= _FEWEST else np.ones_like(whole)).reshape(grid)
+
+
+def chosen_cells(
+    maps: np.ndarray, rng: np.random.Generator, share: float = SHARE, among: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Cells of N frames by their maps [N, h, w]: "most", "random" and "least", bool [N, h, w] each.
+
+    Among cells with the same attention lots are drawn.
+
+    Args:
+        maps: the maps.
+        rng: of the lots.
+        share: how much of the cells that may be chosen is taken, rounded up.
+        among: bool [h, w], these cells; None for all.
+    """
+    allowed = np.arange(maps[0].size) if among is None else np.flatnonzero(among)
+    flat = levels(maps)[:, allowed]
+    count = top_count(len(allowed), share)
     lots = rng.random(flat.shape)
     orders = {
         "most": np.lexsort((lots, -flat)),
@@ -58,11 +85,11 @@ def chosen_cells(
     }
 
     def cells(order: np.ndarray) -> np.ndarray:
-        taken = np.zeros(flat.shape, bool)
-        np.put_along_axis(taken, order[:, :count], True, axis=1)
+        taken = np.zeros((len(maps), maps[0].size), bool)
+        np.put_along_axis(taken, allowed[order[:, :count]], True, axis=1)
         return taken.reshape(maps.shape)
 
-    return {choice: cells(orders[choice]) for choice in choices}
+    return {choice: cells(order) for choice, order in orders.items()}
 
 
 def of_other_frames(cells: np.ndarray, episode: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Attention maps: what a core that looks sows, and maps brought to another size."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -64,7 +65,13 @@ def placement_of(net: PolicyValue) -> Placement:
     return core.map_placement.on(eye.placement)
 
 
-def resized(maps: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+def named_maps(maps: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """N maps [..., N, h, w] by name, [..., h, w] each, and last the mean of several."""
+    named = {name: maps[..., index, :, :] for index, name in enumerate(names)}
+    return named | {MEAN: maps.mean(axis=-3)} if len(named) > 1 else named
+
+
+def resized(maps: np.ndarray, height: int, width: int, placement: Placement) -> np.ndarray:
     """Numbers of cells [..., h, w], as numbers of pixels: float32 [..., H, W].
 
     Between the middles of cells lies a straight line; beyond the last ones, at borders, is what they have.
@@ -73,7 +80,7 @@ def resized(maps: np.ndarray, height: int, width: int, placement: Placement | No
         maps: numbers of cells.
         height: of the picture, H.
         width: of the picture, W.
-        placement: where the cells are on it; None where they tile it.
+        placement: where the cells are on it.
     """
 
     def weights(pixels: int, cells: int) -> np.ndarray:
@@ -84,13 +91,13 @@ def resized(maps: np.ndarray, height: int, width: int, placement: Placement | No
     return down @ np.asarray(maps, np.float32) @ across.T
 
 
-def upsampled(maps: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+def upsampled(maps: np.ndarray, height: int, width: int, placement: Placement) -> np.ndarray:
     """Maps `resized`, each with the sum 1."""
     grown = resized(maps, height, width, placement)
     return grown / grown.sum(axis=(-2, -1), keepdims=True)
 
 
-def nearest(cells: np.ndarray, height: int, width: int, placement: Placement | None = None) -> np.ndarray:
+def nearest(cells: np.ndarray, height: int, width: int, placement: Placement) -> np.ndarray:
     """What the cell has that is nearest to each pixel, of cells [..., h, w]: [..., H, W], placed as in `resized`."""
     down, across = (
         np.ceil(_in_cells(pixels, count, placement) - 0.5).astype(int)
@@ -99,8 +106,6 @@ def nearest(cells: np.ndarray, height: int, width: int, placement: Placement | N
     return cells[..., down[:, None], across]
 
 
-def _in_cells(pixels: int, cells: int, placement: Placement | None) -> np.ndarray:
+def _in_cells(pixels: int, cells: int, placement: Placement) -> np.ndarray:
     """Where pixels' middles are along an axis, counted in cells, none beyond the first and last: float64 [pixels]."""
-    tile = pixels / cells
-    stride, first = (tile, (tile - 1) / 2) if placement is None else placement
-    return np.clip((np.arange(pixels) - first) / stride, 0, cells - 1)
+    return np.clip((np.arange(pixels) - placement.first) / placement.stride, 0, cells - 1)

@@ -3,19 +3,19 @@
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
-from jaxmem.analysis.looking.causal import OTHER, chosen_cells, effects, of_other_frames
-from jaxmem.analysis.looking.maps import nearest, placement_of, resized, upsampled
+from jaxmem.analysis.looking.causal import OTHER, chosen_cells, effects, of_other_frames, whole_cells
+from jaxmem.analysis.looking.maps import named_maps, nearest, placement_of, resized, upsampled
 from jaxmem.analysis.looking.objects import object_masks
-from jaxmem.analysis.looking.rows import Maps, Row, agreement_rows, causal_rows, named_maps, object_rows
+from jaxmem.analysis.looking.rows import Maps, Row, agreement_rows, causal_rows, object_rows
 from jaxmem.analysis.looking.saliency import SaliencyOptions, saliency_of
-from jaxmem.analysis.looking.strips import animation, attention_layers, highest, saliency_layers, strip
+from jaxmem.analysis.looking.strips import Layer, animation, attention_layers, highest, saliency_layers, strip
 from jaxmem.analysis.looking.watch import Moments, Watched, first_params, watch
 from jaxmem.analysis.tables import figure, write_table
 from jaxmem.config import Config, flag, integer
@@ -48,9 +48,9 @@ class LookOptions(Config):
     frames: int = integer(8, low=1)
     """frames side by side in pictures, from the longest episode"""
     compared: int = integer(256, low=2)
-    """frames that numbers are about, drawn from all steps; saliency takes a second of a CPU for a large one"""
+    """frames that numbers of maps are about, drawn from all steps; saliency takes a second of a CPU for a large one"""
     untrained: bool = flag(False)
-    """whether agreement is also that of the network before training, which takes saliency as long again"""
+    """whether agreement of maps is also that before training, which takes saliency as long again"""
     only: int = integer(0, low=0)
     """which seed of the run"""
     seed: int = integer(0, low=0)
@@ -65,7 +65,7 @@ class Look:
         checkpoint: iterations of training that the agent has seen.
         core: name of its core.
         env: id of its environment.
-        frames: how many the numbers are about.
+        frames: how many the numbers are about; without maps there are none, and it is those of the picture.
         episodes: how many these are from.
         agreement: rows of the table of maps beside saliency; none without maps, as for the next two.
         objects: rows of the table of attention on objects; none where no objects are known.
@@ -108,10 +108,12 @@ def look(program: Program, run: Run, options: LookOptions, progress: Progress = 
     """
     watched = watch(program, run, options.steps, options.rows, jax.random.key(options.seed), options.only)
     rng = np.random.default_rng(options.seed)
-    shown, compared = _shown(watched, options.frames), _compared(watched, options.compared, rng)
+    shown = _shown(watched, options.frames)
+    # Without maps there is nothing that other frames could be compared with.
+    compared = _compared(watched, options.compared if watched.maps is not None else 0, rng)
     step, row = (np.concatenate(both) for both in zip(shown, compared, strict=True))
     first, count, number = len(shown[0]), len(step), len(compared[0])
-    total = count + (0 if watched.maps is None else number * (1 + options.untrained))
+    total = count + number * (1 + options.untrained)
     moments = watched.moments(step, row)
     scores = _saliency(watched, moments, lambda done: progress(done, total, f"frame {done} of {count} perturbed"))
     obs, titles = watched.obs[shown], [f"step {number}" for number in shown[0] - shown[0][0]]
@@ -119,8 +121,7 @@ def look(program: Program, run: Run, options: LookOptions, progress: Progress = 
     found: dict[str, list[Row]] = {"agreement": [], "objects": [], "causal": []}
     pictures: dict[str, Any] = {"attention_picture": None, "animation": None}
     if watched.maps is not None:
-        layers = attention_layers(_maps(watched, shown), watched.names)
-        pictures["attention_picture"] = strip(obs, [*layers, *salient], titles)
+        pictures["attention_picture"] = strip(obs, [*_layers(watched, shown), *salient], titles)
         pictures["animation"] = _animation(watched, (int(shown[0][0]), int(shown[1][0])))
         beside = {name: of[first:] for name, of in scores.items()}
         part = jax.tree.map(lambda leaf: leaf[first:], moments)
@@ -129,7 +130,7 @@ def look(program: Program, run: Run, options: LookOptions, progress: Progress = 
             progress(count + done, total, text)
 
         found = _numbers(program, watched, compared, part, beside, options, rng, advance)
-    episode = watched.episode[compared]
+    episode = watched.episode[shown if watched.maps is None else compared]
     return Look(
         checkpoint=int(run.iterations[options.only]),
         core=program.config.core.name,
@@ -189,10 +190,25 @@ def _compared(watched: Watched, frames: int, rng: np.random.Generator) -> At:
     return step[index], row[index]
 
 
-def _maps(watched: Watched, at: At) -> np.ndarray:
-    """Maps at some steps of some rows, as large as the frames: [F, N, H, W]."""
+def _maps(watched: Watched, at: At) -> Maps:
+    """Maps at some steps of some rows, and their mean, on their own grid: [F, h, w] each."""
     assert watched.maps is not None
-    return upsampled(watched.maps[at], *watched.obs.shape[2:4], placement=placement_of(watched.net))
+    return named_maps(watched.maps[at], watched.names)
+
+
+def _grown(watched: Watched, maps: np.ndarray) -> np.ndarray:
+    """Maps [F, h, w] as large as the frames, [F, H, W]."""
+    return upsampled(maps, *watched.obs.shape[2:4], placement=placement_of(watched.net))
+
+
+def _grown_maps(watched: Watched, at: At) -> Maps:
+    return {name: _grown(watched, maps) for name, maps in _maps(watched, at).items()}
+
+
+def _layers(watched: Watched, at: At) -> list[Layer]:
+    assert watched.maps is not None
+    layers = attention_layers(watched.maps[at], watched.names)
+    return [replace(layer, maps=_grown(watched, layer.maps)) for layer in layers]
 
 
 def _saliency(watched: Watched, moments: Moments, advance: Callable[[int], None]) -> Maps:
@@ -210,7 +226,7 @@ def _animation(watched: Watched, first: tuple[int, int]) -> list[np.ndarray]:
     step, row = first
     chosen = np.nonzero(watched.mask[:, row] & (watched.episode[:, row] == watched.episode[step, row]))[0]
     at = chosen[:LONGEST_ANIMATION], np.full(len(chosen), row)[:LONGEST_ANIMATION]
-    return animation(watched.obs[at], highest(attention_layers(_maps(watched, at), watched.names)))
+    return animation(watched.obs[at], highest(_layers(watched, at)))
 
 
 def _numbers(
@@ -235,12 +251,12 @@ def _numbers(
         blur,
         lambda done: advance(done, f"cells of frame {done} of {count} taken away"),
     )
-    maps = named_maps(_maps(watched, at), watched.names)
+    maps = _grown_maps(watched, at)
     masks = object_masks(program.config.env.id, watched.obs[at])
     objects, untrained = [], None
     if masks or options.untrained:
-        fresh = watched.seen_by(first_params(program, options.only))
-        before = named_maps(_maps(fresh, at), watched.names)
+        fresh = watched.seen_by(first_params(program, watched.params, options.only))
+        before = _grown_maps(fresh, at)
         objects = object_rows(maps, before, masks, episode, seed)
         if options.untrained:
             untrained = (
@@ -254,18 +270,18 @@ def _numbers(
     return {
         "agreement": agreement_rows(maps, saliency, episode, seed, untrained),
         "objects": objects,
-        "causal": causal_rows(taken, episode),
+        "causal": causal_rows(taken, cells, episode),
     }
 
 
 def _cells_taken(watched: Watched, at: At, rng: np.random.Generator) -> dict[str, np.ndarray]:
     """Cells of the mean map's own grid, by choice, as the pixels that are theirs: bool [F, H, W]."""
-    assert watched.maps is not None
-    cells = chosen_cells(watched.maps[at].mean(axis=1), rng)
+    *_, mean = _maps(watched, at).values()
+    size, placement = watched.obs.shape[2:4], placement_of(watched.net)
+    cells = chosen_cells(mean, rng, among=whole_cells(mean.shape[1:], *size, placement=placement))
     if len(at[0]) > 1:
         cells[OTHER] = of_other_frames(cells["most"], watched.episode[at], rng)
-    placement = placement_of(watched.net)
-    return {choice: nearest(taken, *watched.obs.shape[2:4], placement=placement) for choice, taken in cells.items()}
+    return {choice: nearest(taken, *size, placement=placement) for choice, taken in cells.items()}
 
 
 def _without_nan(value: Any) -> Any:

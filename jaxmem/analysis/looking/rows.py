@@ -6,7 +6,6 @@ import numpy as np
 
 from jaxmem.analysis.looking.agreement import STATISTICS, beside_shuffled, mean_of_frames
 from jaxmem.analysis.looking.causal import Effect
-from jaxmem.analysis.looking.maps import MEAN
 from jaxmem.analysis.looking.objects import attention_on
 
 Row = dict[str, Any]
@@ -15,12 +14,6 @@ Maps = dict[str, np.ndarray]
 
 UNTRAINED = "untrained"
 """The column of what the same network has in the same frames before training."""
-
-
-def named_maps(maps: np.ndarray, names: tuple[str, ...]) -> Maps:
-    """N maps of T frames, [T, N, H, W], by name, and the mean of several."""
-    named = {name: maps[:, index] for index, name in enumerate(names)}
-    return named | {MEAN: maps.mean(axis=1)} if len(named) > 1 else named
 
 
 def agreement_rows(
@@ -75,20 +68,30 @@ def object_rows(maps: Maps, untrained: Maps, masks: Maps, episode: np.ndarray, s
     return rows
 
 
-def causal_rows(found: dict[tuple[str, str], Effect], episode: np.ndarray) -> list[Row]:
+def causal_rows(found: dict[tuple[str, str], Effect], cells: Maps, episode: np.ndarray) -> list[Row]:
     """What taking cells away does, and how much more it does with the most attended ones than with any others.
 
     Args:
         found: effects of `effects`, by what is put there and by choice.
+        cells: bool [N, H, W] by choice: what was taken away.
         episode: int [N], which episode a frame is from.
     """
+    counts = {choice: taken.sum(axis=(1, 2)) for choice, taken in cells.items()}
+    shares = {choice: (taken & cells["most"]).sum(axis=(1, 2)) / counts[choice] for choice, taken in cells.items()}
+    pixels, shared = _with_differences(counts), _with_differences(shares)
     rows = []
     for fill in dict.fromkeys(fill for fill, _ in found):
         for measure in Effect._fields:
-            means = {choice: getattr(effect, measure) for (filled, choice), effect in found.items() if filled == fill}
-            means |= {f"most - {other}": means["most"] - means[other] for other in means if other != "most"}
-            for choice, values in means.items():
+            of_fill = {choice: getattr(effect, measure) for (filled, choice), effect in found.items() if filled == fill}
+            for choice, values in _with_differences(of_fill).items():
                 mean, (low, high) = mean_of_frames(values, episode)
                 row = {"fill": fill, "measure": measure, "cells": choice, "mean": mean, "low": low, "high": high}
+                row |= {"pixels": float(np.mean(pixels[choice])), "shared": float(np.mean(shared[choice]))}
                 rows.append(row | {"frames": len(values), "episodes": len(np.unique(episode))})
     return rows
+
+
+def _with_differences(of_frames: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers of frames by choice, and those of the most attended cells less those of each other choice."""
+    most = of_frames["most"]
+    return of_frames | {f"most - {other}": most - of_frames[other] for other in of_frames if other != "most"}

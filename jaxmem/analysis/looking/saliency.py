@@ -4,9 +4,12 @@ Source: Greydanus et al. 2018 (arXiv:1711.00138), section 3 and equations 1 to 4
 
     I' = I (1 - M) + blur(I) M
 
-where M is a Gaussian of the radius r around a place, 1 at its top, and blur is one with a deviation of its own. The
+where M is a Gaussian of the radius r around a place, 1 at its top, and blur is one with a deviation of its own. Of a
+network that takes the background B off each picture, it is the rest that is blurred, and B + blur(I - B) stands in
+place of blur(I): else blur(B) - B, which is in no picture, would come in wherever the background has an edge. The
 paper's released code makes M of a small disc that it smooths; here it is the Gaussian of the text. Scores are half the
-squared distance of the logits, and half the squared difference of the values, with and without.
+squared distance of the logits, and half the squared difference of the values, with and without; what differs by no
+more than the rounding of outputs of this size does not differ.
 
 All channels of an observation are perturbed alike: of a stack of frames, what was at that place in each of them is
 gone. The network's memory is that of the true history: what is measured is what the frame, and no memory of it, says.
@@ -26,11 +29,13 @@ from jaxmem.agents.base import Params
 from jaxmem.analysis.looking.watch import Moments, in_blocks, total_value
 from jaxmem.config import Config, integer, number
 from jaxmem.cores.looking import Placement
-from jaxmem.networks import Inputs, PolicyValue
+from jaxmem.networks import CENTRE, Inputs, PolicyValue
 from jaxmem.networks.inputs import scaled
 
 _BLOCK_BYTES = 2**28
 _SMALL = 32
+# Eight steps of float32: where an input differs in its last bit, outputs mostly do by one or two.
+_ROUNDING = 8 * float(np.finfo(np.float32).eps)
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,12 @@ def blurred(frame: jax.Array | np.ndarray, deviation: float) -> jax.Array:
     return jnp.einsum("ij,...jkc,lk->...ilc", down, frame, across, precision="highest")
 
 
+def background_of(params: Params) -> jax.Array | float:
+    """The picture that a network takes off each one it sees, float32 [H, W, C], scaled; 0 where it takes none off."""
+    embedding = params.get(CENTRE, {}).get("trunk", {}).get("embedding", {})
+    return embedding.get("background", {}).get("obs", 0.0)
+
+
 class Answers(NamedTuple):
     """What a network says of G versions of one frame: logits float32 [G, A], and values float32 [G]."""
 
@@ -154,11 +165,14 @@ def answers(
         params: its variables.
         moment: one step, without a leading axis.
         masks: float32 [G, H, W], between 0 for the frame's own pixel and 1 for the other's.
-        fill: gives the other frame, float32 [H, W, C], of the frame. Both are scaled as networks scale them.
+        fill: gives the other frame, float32 [H, W, C], of the frame. Both are scaled as networks scale them, and what a
+            network takes off as background is off.
     """
     apply: Any = net.apply
     frame = scaled(moment.inputs.obs)
-    other = fill(frame)
+    background = background_of(params)
+    # What a mask adds: so added, it is nothing where both are the same.
+    added = background + fill(frame - background) - frame
     count = len(masks)
     # With the memory of a transformer, that many rows may not fit at once.
     bytes_of_row = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(moment.memory))
@@ -170,7 +184,7 @@ def answers(
     def block(masks: jax.Array) -> Answers:
         mask = masks[..., None]
         repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (rows, *leaf.shape)), moment)
-        inputs = repeated.inputs._replace(obs=frame * (1 - mask) + other * mask)
+        inputs = repeated.inputs._replace(obs=frame + added * mask)
         inputs, start = jax.tree.map(lambda leaf: leaf[None], (inputs, repeated.start))
         _, said = apply(params, repeated.memory, inputs, start, True, method="unroll")
         return Answers(said.logits[0], total_value(said.value)[0])
@@ -188,8 +202,14 @@ def _saliency(net: PolicyValue, params: Params, moments: Moments, options: Salie
 
     def one(moment: Moments) -> Saliency:
         said = answers(net, params, moment, jnp.asarray(masks), lambda frame: blurred(frame, options.blur))
-        actor = 0.5 * jnp.sum(jnp.square(said.logits[1:] - said.logits[0]), axis=-1)
-        critic = 0.5 * jnp.square(said.value[1:] - said.value[0])
+        actor = 0.5 * jnp.sum(jnp.square(_differences(said.logits)), axis=-1)
+        critic = 0.5 * jnp.square(_differences(said.value))
         return Saliency(actor.reshape(grid), critic.reshape(grid))
 
     return jax.lax.map(one, moments)
+
+
+def _differences(said: jax.Array) -> jax.Array:
+    """How all others of [1 + G, ...] differ from the first one: 0 where rounding may be all there is."""
+    away = said[1:] - said[0]
+    return jnp.where(jnp.abs(away) > _ROUNDING * jnp.max(jnp.abs(said)), away, 0)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from jaxmem.analysis.looking.maps import MEAN
+from jaxmem.analysis.looking.maps import named_maps
 from jaxmem.analysis.looking.overlay import ACTOR, CRITIC, colours, enlarged, grey, overlay, picture
 
 _READABLE = 150
@@ -42,11 +42,8 @@ class Layer:
 
 def attention_layers(maps: np.ndarray, names: Sequence[str]) -> list[Layer]:
     """A row for each of N maps, [F, N, H, W], and one for the mean of several."""
-    rows = [
-        Layer(name, maps[:, index], tuple(colour))
-        for index, (name, colour) in enumerate(zip(names, colours(len(names)), strict=True))
-    ]
-    return [*rows, Layer(MEAN, maps.mean(axis=1), _MEAN_COLOUR)] if len(rows) > 1 else rows
+    shades = {name: tuple(colour) for name, colour in zip(names, colours(len(names)), strict=True)}
+    return [Layer(name, one, shades.get(name, _MEAN_COLOUR)) for name, one in named_maps(maps, names).items()]
 
 
 def highest(layers: Sequence[Layer], count: int = 4) -> list[Layer]:

@@ -15,7 +15,7 @@ from jaxmem.agents.base import Params
 from jaxmem.analysis.looking.maps import map_names, unrolled
 from jaxmem.config import ConfigError
 from jaxmem.exploration import DeviationOptions, Deviations
-from jaxmem.networks import Inputs, PolicyValue, PolicyValueOutputs
+from jaxmem.networks import CENTRE, Inputs, PolicyValue, PolicyValueOutputs
 from jaxmem.training.evaluate import check_seed
 from jaxmem.training.loop import Program
 from jaxmem.training.play import begin, play
@@ -146,11 +146,15 @@ def watch(program: Program, run: Run, steps: int, rows: int, key: jax.Array, see
     )
 
 
-def first_params(program: Program, seed: int = 0) -> Params:
-    """The variables that the network of one seed of a run had before training."""
+def first_params(program: Program, trained: Params, seed: int = 0) -> Params:
+    """The variables that the network of one seed of a run had before training, but with the centre of the trained ones.
+
+    The centre is what is taken off the inputs: with another one, the network would be shown something else.
+    """
     # As `Program.init` splits keys; all of it would begin episodes, too.
     key = jax.random.split(jax.random.key(program.config.seed), program.config.seeds)[seed]
-    return jax.jit(program.agent.init)(jax.random.split(key, 4)[0]).params
+    first = jax.jit(program.agent.init)(jax.random.split(key, 4)[0]).params
+    return {**first, CENTRE: trained[CENTRE]} if CENTRE in trained else first
 
 
 def in_blocks(function: Callable[[Any], Any], rows: Any, block: int, advance: Callable[[int], None]) -> Any:

@@ -24,8 +24,8 @@ _TABLES = {
     "and untrained, if it was asked for, is that before training",
     "objects": "Attention on objects: the null is where they are in other frames; area is their share of the cells; "
     "low and high bound the lift, which is mass over null, and untrained is the lift before training",
-    "causal": "What policy (divergence) and value do when a tenth of the cells of the mean map is taken away; other "
-    "frame is the most attended tenth of another one",
+    "causal": "What policy (divergence) and value do when a tenth of the mean map's whole cells is taken away; other "
+    "frame is the most attended tenth of another one, and shared the part of it that is most attended in this one, too",
     "junction": "Share of the last decision's attention on the cue, by layer; uniform is what any step would get",
 }
 _OF_PICTURES = ("agreement", "objects", "causal")

@@ -1,17 +1,30 @@
-"""Networks whose attention and whose reasons are known, since they were planted."""
+"""Networks whose attention and whose reasons are known, since they were planted; and small runs."""
 
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from support import small_config
 
+from jaxmem import agents, cores, envs
 from jaxmem.agents.base import Params
 from jaxmem.cores import Core
 from jaxmem.cores.looking import LookingCore
-from jaxmem.networks import Inputs, PolicyValue
+from jaxmem.networks import CENTRE, Inputs, NetworkOptions, PolicyValue
+from jaxmem.networks.embed import Embedding
+from jaxmem.networks.eye import Eye
 from jaxmem.networks.inputs import scaled
 from jaxmem.networks.memory_net import Trunk
+from jaxmem.training import LoopOptions
+from jaxmem.training.loop import Program
+from jaxmem.training.state import Run
+
+LIMIT = 5
+TINY: dict[str, Any] = {"channels": 6, "key_width": 2, "queries": 2, "query_hidden": (4,), "answer_hidden": (4,)}
+# A time limit ends it, before a ball can be lost.
+BREAKOUT = envs.options("Breakout-MinAtar", max_steps_in_episode=LIMIT)
 
 
 class Eyes(nn.Module):
@@ -71,6 +84,13 @@ def planted(core: Core, actor: nn.Module, critic: nn.Module) -> PolicyValue:
     return PolicyValue(trunk=Trunk(embedding=eyes, core=core), actor=actor, critic=critic)
 
 
+def before_background(net: PolicyValue, background: jax.Array) -> tuple[PolicyValue, Params]:
+    """The same, but that it takes a background [H, W, C] off what it sees, and variables that say which."""
+    eyes = Embedding(2, 0, 0, 0, background.shape, Eye("pixels", (), 0, True), background=True)
+    params = {CENTRE: {"trunk": {"embedding": {"background": {"obs": background}}}}}
+    return PolicyValue(trunk=Trunk(embedding=eyes, core=net.trunk.core), actor=net.actor, critic=net.critic), params
+
+
 def frames(shape: tuple[int, ...], dtype: Any, seed: int = 0) -> Inputs:
     """Inputs with random pictures."""
     key = jax.random.key(seed)
@@ -85,3 +105,25 @@ def parameters(net: PolicyValue, inputs: Inputs) -> Params:
     inputs = jax.tree.map(lambda leaf: leaf[None], inputs)
     found: Any = net.init(jax.random.key(1), None, inputs, start, method="unroll", mutable=["params"])
     return found
+
+
+def breakout(
+    core: cores.CoreOptions, env: envs.EnvOptions = BREAKOUT, separate_critic: bool = False, **network: Any
+) -> Program:
+    """MinAtar's Breakout, or another environment, with a small network."""
+    config = small_config(
+        env=env,
+        core=core,
+        agent=agents.options("vtrace", separate_critic=separate_critic),
+        network=NetworkOptions(obs_embed=4, action_embed=2, head=(), cnn_channels=(4,), cnn_kernel=3, **network),
+        loop=LoopOptions(episodes=8, collect=2, updates=1, unroll=2, eval_every=8, eval_episodes=2),
+        seeds=2,
+    )
+    return Program(config)
+
+
+def fresh_run(program: Program) -> Run:
+    """Of a run, what is looked at."""
+    rest: Any = {field.name: None for field in fields(Run) if field.name not in ("agent", "iterations")}
+    agent = jax.jit(jax.vmap(program.agent.init))(jax.random.split(jax.random.key(0), 2))
+    return Run(agent=agent, iterations=jnp.zeros(2, jnp.int32), **rest)

@@ -3,11 +3,12 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from looking_cases import Gaze, Reader, frames, planted
+from looking_cases import Gaze, Reader, before_background, frames, planted
 from scipy import ndimage, special
 
-from jaxmem.analysis.looking.causal import chosen_cells, effects, of_other_frames
+from jaxmem.analysis.looking.causal import chosen_cells, effects, of_other_frames, whole_cells
 from jaxmem.analysis.looking.watch import Moments
+from jaxmem.cores.looking import Placement
 
 SIZE, COUNT = 6, 10
 
@@ -26,6 +27,35 @@ def test_lots_are_drawn_among_equals():
     cells = chosen_cells(np.ones((4000, 2, 5)), np.random.default_rng(0))
     for taken in cells.values():
         np.testing.assert_allclose(taken.mean(axis=0), 0.1, rtol=0, atol=0.02)
+
+
+def test_cells_that_take_part_are_of_equal_size():
+    # Strided convolutions: borders have 5 or 7 pixels in place of 8.
+    whole = whole_cells((11, 11), 84, 84, Placement(8, 0.5))
+    assert whole[1:-1, 1:-1].all()
+    assert whole.sum() == 81
+    # Patches, filled up below.
+    np.testing.assert_array_equal(whole_cells((4, 5), 10, 15, Placement(3, 1)), np.arange(20).reshape(4, 5) < 15)
+    assert whole_cells((10, 10), 10, 10, Placement()).all()
+    # Nine cells are enough to choose from, eight are not.
+    assert whole_cells((5, 5), 36, 36, Placement(8, 0.5)).sum() == 9
+    assert whole_cells((4, 6), 28, 44, Placement(8, 0.5)).all()
+
+
+def test_cells_are_chosen_among_those_that_take_part():
+    among = np.zeros((4, 6), bool)
+    among[1:3, 1:5] = True
+    maps = np.random.default_rng(0).random((300, 4, 6))
+    maps[:, ~among] += np.where(np.arange(300) % 2, 1, -1)[:, None]
+    cells = chosen_cells(maps, np.random.default_rng(1), 0.2, among)
+    for taken in cells.values():
+        assert (taken.sum((1, 2)) == 2).all()
+        assert not taken[:, ~among].any()
+    for index, one in enumerate(maps):
+        order = np.sort(one[among])
+        np.testing.assert_array_equal(cells["most"][index], among & (one >= order[-2]))
+        np.testing.assert_array_equal(cells["least"][index], among & (one <= order[1]))
+    np.testing.assert_allclose(cells["random"].mean(axis=0)[among], 1 / 4, rtol=0, atol=0.1)
 
 
 def test_other_frames_are_of_other_episodes_where_there_are_any():
@@ -84,3 +114,21 @@ def test_divergence_and_difference_are_those_of_the_definition(effects_of_a_read
         divergence = np.sum(special.rel_entr(policy, changed), axis=-1)
         np.testing.assert_allclose(found[fill, "most"].divergence[:-1], divergence[:-1], rtol=1e-3)
         np.testing.assert_allclose(found[fill, "most"].value[:-1], np.abs(value - worth)[:-1], rtol=1e-4, atol=1e-6)
+
+
+def test_with_a_background_cells_are_taken_from_what_is_before_it(effects_of_a_reader):
+    inputs, cells, _, _ = effects_of_a_reader
+    background = frames((1, SIZE, SIZE, 2), jnp.float32, 5).obs[0]
+    # The first frame shows nothing else.
+    seen = inputs._replace(obs=inputs.obs.at[0].set(background))
+    plain = planted(Gaze(2 * SIZE * SIZE + 1, 9, grid=(SIZE, SIZE, 2)), Reader((2 * 15,), 3), Reader((2 * 15 + 1,), 1))
+    net, params = before_background(plain, background)
+    memory, start = jnp.zeros((COUNT, 1)), jnp.zeros((COUNT,), bool)
+    found = effects(net, params, Moments(memory, seen, start), cells, 1.0)
+    rest = seen._replace(obs=seen.obs - background)
+    expected = effects(plain, {}, Moments(memory, rest, start), cells, 1.0)
+    for name, effect in found.items():
+        for measure, same in zip(effect, expected[name], strict=True):
+            np.testing.assert_array_equal(measure[0], 0)
+            np.testing.assert_allclose(measure, same, rtol=1e-3, atol=1e-5)
+    assert found["zero", "most"].value[1:-1].min() > 1e-3

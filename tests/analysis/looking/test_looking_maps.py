@@ -7,8 +7,9 @@ from flax import linen as nn
 from looking_cases import Gaze, frames, parameters, planted
 
 from jaxmem import cores
-from jaxmem.analysis.looking.maps import attention_maps, upsampled
+from jaxmem.analysis.looking.maps import attention_maps, named_maps, upsampled
 from jaxmem.config import ConfigError
+from jaxmem.cores.looking import Placement
 
 
 def test_maps_of_a_core_are_found_by_name():
@@ -32,9 +33,18 @@ def test_a_core_without_maps_is_refused():
 
 
 def test_maps_grow_as_pictures_do():
-    grown = np.asarray(upsampled(np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32), 4, 4))
+    grown = np.asarray(upsampled(np.array([[[0.0, 1.0], [0.0, 0.0]]], np.float32), 4, 4, Placement(2, 0.5)))
     # Centres of the small cells lie at 0.5 and 2.5 of the large ones: in between is a straight line.
     across, down = np.array([0, 0.25, 0.75, 1]), np.array([1, 0.75, 0.25, 0])
     np.testing.assert_allclose(grown[0], np.outer(down, across) / 4, rtol=0, atol=1e-6)
     uneven = np.random.default_rng(0).random((2, 3, 7, 7)).astype(np.float32)
-    np.testing.assert_allclose(upsampled(uneven, 84, 83).sum((-2, -1)), 1, rtol=1e-5)
+    np.testing.assert_allclose(upsampled(uneven, 84, 83, Placement(12, 5)).sum((-2, -1)), 1, rtol=1e-5)
+
+
+def test_maps_have_names_and_the_mean_of_several_is_the_last():
+    maps = np.random.default_rng(0).random((5, 3, 2, 4, 6))
+    named = named_maps(maps, ("left", "right"))
+    assert list(named) == ["left", "right", "mean of all"]
+    np.testing.assert_array_equal(named["right"], maps[:, :, 1])
+    np.testing.assert_allclose(named["mean of all"], (maps[:, :, 0] + maps[:, :, 1]) / 2, rtol=1e-12)
+    assert list(named_maps(maps[:, :, :1], ("one",))) == ["one"]

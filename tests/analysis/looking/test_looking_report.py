@@ -2,62 +2,50 @@
 
 import csv
 import json
-from dataclasses import fields
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from gymnax.environments import environment, spaces
+from looking_cases import LIMIT, TINY, breakout, fresh_run
 from PIL import Image
 from support import small_config
 
-from jaxmem import agents, cores, envs
+from jaxmem import agents, cores
 from jaxmem.analysis.looking import LookOptions, look, report, write
 from jaxmem.analysis.looking.watch import Watched, episode_numbers, first_params, watch
+from jaxmem.cli import look as command
 from jaxmem.cli.main import main
 from jaxmem.config import ConfigError
-from jaxmem.envs import registry
-from jaxmem.networks import NetworkOptions
+from jaxmem.networks import CENTRE
 from jaxmem.training import LoopOptions
 from jaxmem.training.checkpoint import Checkpoints
 from jaxmem.training.folder import RunFolder
 from jaxmem.training.loop import Program
 from jaxmem.training.state import Run
 
-STEPS, ROWS, LIMIT = 20, 3, 5
-TINY: dict[str, Any] = {"channels": 6, "key_width": 2, "queries": 2, "query_hidden": (4,), "answer_hidden": (4,)}
-# A time limit ends it, before a ball can be lost.
-BREAKOUT = envs.options("Breakout-MinAtar", max_steps_in_episode=LIMIT)
+STEPS, ROWS = 20, 3
 OPTIONS = LookOptions(steps=STEPS, rows=ROWS, frames=3, compared=9)
-
-
-def breakout(core: cores.CoreOptions, env: envs.EnvOptions = BREAKOUT, encoder: str = "auto", **agent: Any) -> Program:
-    config = small_config(
-        env=env,
-        core=core,
-        agent=agents.options("vtrace", **agent),
-        network=NetworkOptions(encoder=encoder, obs_embed=4, action_embed=2, head=(), cnn_channels=(4,), cnn_kernel=3),
-        loop=LoopOptions(episodes=8, collect=2, updates=1, unroll=2, eval_every=8, eval_episodes=2),
-        seeds=2,
-    )
-    return Program(config)
-
-
-def fresh_run(program: Program) -> Run:
-    """Of a run, what is looked at."""
-    rest: Any = {field.name: None for field in fields(Run) if field.name not in ("agent", "iterations")}
-    agent = jax.jit(jax.vmap(program.agent.init))(jax.random.split(jax.random.key(0), 2))
-    return Run(agent=agent, iterations=jnp.zeros(2, jnp.int32), **rest)
 
 
 @pytest.fixture(scope="module")
 def looking() -> tuple[Program, Run]:
-    program = breakout(cores.options("mott", width=8, **TINY))
+    program = breakout(cores.options("mott", width=8, **TINY), background=True)
     return program, jax.jit(program.init)(jax.random.key(0))
+
+
+@pytest.fixture(scope="module")
+def trained(looking) -> Run:
+    """The same run with other parameters, and a background."""
+    _, run = looking
+    rng = np.random.default_rng(0)
+    before = run.agent.params
+    params = jax.tree.map(lambda leaf: leaf + rng.normal(size=leaf.shape).astype(np.float32), before["params"])
+    centre = jax.tree.map(lambda leaf: leaf + rng.random(leaf.shape).astype(np.float32), before[CENTRE])
+    return replace(run, agent=replace(run.agent, params={"params": params, CENTRE: centre}))
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +55,9 @@ def watched(looking) -> Watched:
 
 
 @pytest.fixture(scope="module")
-def folder(looking, tmp_path_factory) -> Path:
+def folder(looking, trained, tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "breakout"
-    program, run = looking
+    program, run = looking[0], trained
     made = RunFolder.create(path, "breakout", "best", program.config)
     checkpoints = Checkpoints(made.checkpoints, keep=1)
     checkpoints.save(0, run, {})
@@ -120,11 +108,14 @@ def test_moments_have_the_memory_before_them(watched):
     assert not np.allclose(other.logits[0], said.logits[0], rtol=0, atol=1e-5)
 
 
-def test_a_network_before_training_sees_the_same_steps(watched, looking):
+def test_a_network_before_training_sees_the_same_steps(watched, looking, trained):
     program, run = looking
-    before = first_params(program, 1)
+    after = jax.tree.map(lambda leaf: leaf[1], trained.agent.params)
+    before = first_params(program, after, 1)
     expected = jax.tree.map(lambda leaf: leaf[1], run.agent.params)
-    jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-6), before, expected)
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=0, atol=1e-6), before["params"], expected["params"])
+    # With the background that the trained one takes off.
+    jax.tree.map(np.testing.assert_array_equal, before[CENTRE], after[CENTRE])
     other = jax.tree.map(lambda leaf: leaf[0], run.agent.params)
     seen = watched.seen_by(other)
     unroll = jax.jit(lambda *inputs: program.agent.net.apply(other, None, *inputs, method="unroll"))
@@ -143,7 +134,7 @@ def test_a_network_before_training_sees_the_same_steps(watched, looking):
     assert not np.allclose(said.logits[0], watched.logits[step, row], rtol=0, atol=1e-5)
 
 
-def test_a_run_is_looked_at(folder, capsys):
+def test_a_run_is_looked_at(folder, looking, trained, capsys, monkeypatch):
     sizes = ["--steps", "20", "--rows", "3", "--frames", "3", "--compared", "9"]
     assert main(["look", str(folder), *sizes, "--untrained", "--only", "1"]) == 0
     out = folder / "look"
@@ -171,10 +162,16 @@ def test_a_run_is_looked_at(folder, capsys):
         for other in ("random", "least", "other frame"):
             apart = means[fill, measure, "most"] - means[fill, measure, other]
             assert means[fill, measure, f"most - {other}"] == pytest.approx(apart, abs=1e-12)
-    # It was not trained: before training it was the same.
+    # Before training is what one finds in the same frames, if the run has its first parameters.
+    program, run = looking
+    first = {"params": run.agent.params["params"], CENTRE: trained.agent.params[CENTRE]}
+    first = jax.tree.map(lambda leaf: leaf[1], first)
+    monkeypatch.setattr(report, "watch", lambda _, run, *rest: watch(program, trained, *rest).seen_by(first))
+    before = look(program, run, replace(OPTIONS, only=1)).tables
     for table, column in (("agreement", "difference"), ("objects", "lift")):
-        values = [row[column] for row in found[table]]
-        assert [row["untrained"] for row in found[table]] == pytest.approx(values, rel=1e-4, abs=1e-4)
+        for row, fresh in zip(found[table], before[table], strict=True):
+            assert row["untrained"] == pytest.approx(fresh[column], rel=1e-4, abs=1e-4)
+        assert max(abs(row["untrained"] - row[column]) for row in found[table]) > 0.01
     film: Any = Image.open(out / "attention.gif")
     assert film.is_animated
     with Image.open(out / "saliency.png") as small, Image.open(out / "attention.png") as tall:
@@ -183,78 +180,25 @@ def test_a_run_is_looked_at(folder, capsys):
         assert tall.height - small.height == 3 * 154
 
 
-class Noise(environment.Environment):
-    """Stacked frames as Atari's, of random bytes."""
-
-    @property
-    def default_params(self) -> environment.EnvParams:
-        return environment.EnvParams(max_steps_in_episode=3)
-
-    def step_env(self, key: Any, state: Any, action: Any, params: Any) -> Any:
-        state = environment.EnvState(time=state.time + 1)
-        ended = state.time >= params.max_steps_in_episode
-        return self._seen(key), state, jnp.float32(action), ended, {}
-
-    def reset_env(self, key: Any, params: Any) -> Any:
-        return self._seen(key), environment.EnvState(time=jnp.int32(0))
-
-    def _seen(self, key: Any) -> Any:
-        return jax.random.bits(key, (84, 84, 4), jnp.uint8)
-
-    @property
-    def num_actions(self) -> int:
-        return 2
-
-    def action_space(self, params: Any = None) -> Any:
-        return spaces.Discrete(2)
-
-    def observation_space(self, params: Any) -> Any:
-        return spaces.Box(0, 255, (84, 84, 4), jnp.uint8)
-
-
-def test_large_pictures_are_looked_at(tmp_path, monkeypatch):
-    monkeypatch.setattr(registry, "_factories", dict(registry._factories))
-    envs.register("Noise", Noise)
-    program = breakout(cores.options("mott", width=8, vision="linear", **TINY), envs.options("Noise"), "strided")
-    run = fresh_run(program)
-    taken = []
-    effects = report.effects
-
-    def noted(net: Any, params: Any, moments: Any, cells: dict[str, np.ndarray], *rest: Any) -> Any:
-        taken.append(cells)
-        return effects(net, params, moments, cells, *rest)
-
-    monkeypatch.setattr(report, "effects", noted)
-    found = look(program, run, LookOptions(steps=6, rows=1, frames=1, compared=3))
-    assert (found.frames, found.episodes, found.objects) == (3, 2, [])
-    assert "untrained" not in found.agreement[0]
-    assert all(np.isfinite(row["value"]) for row in found.agreement)
-    # A tenth of 11 x 11 cells, as blocks: whole ones have 8 x 8 pixels.
-    (cells,) = taken
-    assert list(cells) == ["most", "random", "least", "other frame"]
-    for masks in cells.values():
-        assert masks.shape == (3, 84, 84)
-        for mask in masks:
-            inside = mask[5:77, 5:77].reshape(9, 8, 9, 8).swapaxes(1, 2).reshape(81, 64)
-            assert set(inside.sum(axis=1)) <= {0, 64}
-            # At the lowest, all are at the borders, which cut them.
-            assert 13 * 5 * 5 <= mask.sum() <= 13 * 64
-    write(found, tmp_path)
-    with Image.open(tmp_path / "look" / "attention.png") as strip:
-        # Frame, two queries and their mean, two kinds of saliency.
-        assert strip.height == 20 + 6 * (84 * 2 + 4)
-
-
-def test_a_model_without_maps_has_saliency_alone(tmp_path):
+def test_a_model_without_maps_has_saliency_alone(tmp_path, capsys, monkeypatch):
     program = breakout(cores.options("lstm", width=8), separate_critic=True)
     run = fresh_run(program)
     done = []
     found = look(program, run, OPTIONS, lambda *told: done.append(told))
     assert (found.tables, found.attention_picture, found.animation) == ({}, None, None)
-    assert done[-1] == (12, 12, "frame 12 of 12 perturbed")
+    # No more frames than the picture has: nothing is compared.
+    assert done[-1] == (3, 3, "frame 3 of 3 perturbed")
+    assert (found.frames, found.episodes) == (3, 1)
     files = write(found, tmp_path)
     assert [path.name for path in files] == ["saliency.png", "look.json"]
     assert json.loads(files[-1].read_text())["agreement"] == []
+    RunFolder.create(tmp_path / "run", "breakout", "best", program.config)
+    monkeypatch.setattr(command, "load_run", lambda *_: (program, run, 0))
+    for option in (["--compared", "9"], ["--untrained"]):
+        assert main(["look", str(tmp_path / "run"), *option]) == 2
+        said = capsys.readouterr().err
+        assert f"{option[0]} is about attention maps, and the core lstm has none: allowed are --steps, " in said
+        assert said.count("\n") == 1
 
 
 def test_what_cannot_be_looked_at_is_refused_in_a_line(looking, tmp_path, capsys):

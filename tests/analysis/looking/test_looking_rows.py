@@ -6,8 +6,9 @@ import pytest
 from jaxmem.analysis.looking import rows
 from jaxmem.analysis.looking.agreement import STATISTICS, agreement, mean_of_frames
 from jaxmem.analysis.looking.causal import Effect
+from jaxmem.analysis.looking.maps import named_maps
 from jaxmem.analysis.looking.objects import attention_on
-from jaxmem.analysis.looking.rows import agreement_rows, causal_rows, named_maps, object_rows
+from jaxmem.analysis.looking.rows import agreement_rows, causal_rows, object_rows
 
 EPISODE = np.repeat(np.arange(6), 4)
 NAMES = ("left", "right")
@@ -56,10 +57,18 @@ def test_objects_have_the_lift_before_training_beside_their_own():
 def test_effects_are_beside_their_differences():
     rng = np.random.default_rng(0)
     found = {("zero", choice): Effect(*rng.random((2, len(EPISODE)))) for choice in ("most", "random", "other frame")}
-    by_name = {(row["measure"], row["cells"]): row for row in causal_rows(found, EPISODE)}
+    taken = {"most": [1, 1, 0, 0, 0], "random": [0, 0, 1, 1, 0], "other frame": [0, 1, 1, 1, 0]}
+    masks = {choice: np.tile(np.array(row, bool), (len(EPISODE), 2, 1)) for choice, row in taken.items()}
+    masks["random"][0] = masks["most"][0]
+    by_name = {(row["measure"], row["cells"]): row for row in causal_rows(found, masks, EPISODE)}
     cells = ["most", "random", "other frame", "most - random", "most - other frame"]
     assert list(by_name) == [(measure, one) for measure in ("divergence", "value") for one in cells]
     apart = found["zero", "most"].value - found["zero", "other frame"].value
     row = by_name["value", "most - other frame"]
     assert (row["mean"], (row["low"], row["high"])) == mean_of_frames(apart, EPISODE)
     assert (row["fill"], row["frames"], row["episodes"]) == ("zero", 24, 6)
+    for measure in Effect._fields:
+        assert [by_name[measure, one]["pixels"] for one in cells] == [4, 4, 6, 0, -2]
+        # In one of the frames, the random cells are the most attended ones.
+        shared = [1, 1 / 24, 1 / 3, 23 / 24, 2 / 3]
+        assert [by_name[measure, one]["shared"] for one in cells] == pytest.approx(shared)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
-from looking_cases import Gaze, Reader, frames, parameters, planted
+from looking_cases import Gaze, Reader, before_background, frames, parameters, planted
 from scipy import ndimage
 
 from jaxmem import cores
@@ -24,6 +24,7 @@ from jaxmem.analysis.looking.saliency import (
 from jaxmem.analysis.looking.watch import Moments
 from jaxmem.config import ConfigError
 from jaxmem.networks import Inputs, PolicyValue
+from jaxmem.networks.inputs import scaled
 
 OPTIONS = SaliencyOptions(radius=2.0, blur=1.5, stride=4)
 
@@ -105,6 +106,76 @@ def test_what_a_head_reads_is_where_it_is_salient():
         far = np.hypot(*(np.indices((height, width)) - np.reshape(place, (2, 1, 1)))) > 6
         assert scores.max() > 0.1
         assert scores[far].max() < 1e-6
+
+
+class Pixels(nn.Module):
+    """A head that says the picture, without the sum that `Gaze` puts behind it."""
+
+    @nn.compact
+    def __call__(self, y: jax.Array) -> jax.Array:
+        return y[..., :-1]
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.float32], ids=["bytes", "floats"])
+def test_masks_mix_what_is_before_the_background(dtype):
+    shape = (6, 5, 2)
+    plain = planted(Gaze(61, 9, grid=shape), Pixels(), Reader((0,), 1))
+    inputs = frames((1, *shape), dtype)
+    background = scaled(frames((1, *shape), dtype, 1).obs)[0]
+    moment = jax.tree.map(lambda leaf: leaf[0], Moments(jnp.zeros((1, 1)), inputs, jnp.zeros((1,), bool)))
+    masks = jnp.broadcast_to(jnp.array([0.0, 1.0, 0.25])[:, None, None], (3, 6, 5))
+    frame = np.asarray(scaled(inputs.obs[0]))
+    for net, params, behind in ((plain, {}, 0), (*before_background(plain, background), np.asarray(background))):
+        for fill in (jnp.zeros_like, lambda rest: blurred(rest, 1.0)):
+            seen = answers(net, params, moment, masks, fill).logits.reshape(3, *shape)
+            # What no mask is on is what the network sees, to the bit.
+            np.testing.assert_array_equal(seen[0], frame - behind)
+            other = fill(jnp.asarray(frame - behind))
+            np.testing.assert_allclose(seen[1], other, rtol=0, atol=1e-6)
+            np.testing.assert_allclose(seen[2], 0.75 * (frame - behind) + 0.25 * other, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.float32], ids=["bytes", "floats"])
+def test_background_is_no_matter(dtype):
+    shape, options = (10, 9, 2), SaliencyOptions(1.0, 1.0, 1)
+    plain = planted(Gaze(181, 9, grid=shape), Reader((54, 100), 3), Reader((150,), 1))
+    inputs = frames((3, *shape), dtype)
+    background = scaled(inputs.obs)[0]
+    net, params = before_background(plain, background)
+    memory, start = jnp.zeros((3, 1)), jnp.zeros((3,), bool)
+    found = saliency(net, params, memory, inputs, start, options)
+    rest = inputs._replace(obs=scaled(inputs.obs) - background)
+    expected = saliency(plain, {}, memory, rest, start, options)
+    for scores, same in zip(found, expected, strict=True):
+        # The first frame is the background.
+        np.testing.assert_array_equal(scores[0], 0)
+        assert scores[1:].max() > 0.01
+        np.testing.assert_allclose(scores, same, rtol=1e-3, atol=1e-9)
+
+
+class Faint(nn.Module):
+    """A head that says about 5, reads one number a little, and all others by less than it can say."""
+
+    @nn.compact
+    def __call__(self, y: jax.Array) -> jax.Array:
+        weights = 1e-7 * np.random.default_rng(0).normal(size=(y.shape[-1] - 1, 2)).astype(np.float32)
+        return 5 + 1e-3 * y[..., 54:55] + y[..., :-1] @ weights
+
+
+def test_rounding_of_large_outputs_is_not_salient():
+    size = 10
+    net = planted(Gaze(201, 9, grid=(size, size, 2)), Faint(), Faint())
+    inputs = frames((1, size, size, 2), jnp.float32)
+    found = saliency(net, {}, jnp.zeros((1, 1)), inputs, jnp.zeros((1,), bool), SaliencyOptions(1.0, 1.0, 1))
+    # The pixel (2, 7) is read; four pixels away, its mask has fallen to 3e-4.
+    away = np.hypot(*(np.indices((size, size)) - np.reshape((2, 7), (2, 1, 1))))
+    move = 1e-3 * float(blurred(inputs.obs, 1.0)[0, 2, 7, 0] - inputs.obs[0, 2, 7, 0])
+    assert abs(move) > 5e-5
+    for scores, outputs in ((found.actor[0], 2), (found.critic[0], 4)):
+        # Two logits move, and a value that is the sum of two.
+        assert scores[2, 7] == pytest.approx(0.5 * outputs * move**2, rel=0.1)
+        assert scores[2, 6] > 0
+        np.testing.assert_array_equal(scores[away >= 4], 0)
 
 
 def test_values_of_several_kinds_add_up():
